@@ -1,0 +1,85 @@
+"""The immutable state of a game, and its start."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import flax
+import jax
+import jax.numpy as jnp
+
+from gan_jax.core.game import Gan
+
+PyTree = Any
+
+
+@flax.struct.dataclass
+class GanState:
+    """Everything that training changes; what a checkpoint holds.
+
+    Attributes:
+      step: Scalar int32, the number of finished steps.
+      params: `{network: tree}`, float32.
+      variables: `{network: {collection: tree}}`, the collections that are not trained.
+      opt_state: `{optimizer: optax state}`.
+      ema: `{network: tree}`, averaged parameters of the networks that `Gan.ema` names.
+      memory: `{name: tree}`.
+      key: Typed PRNG key. It never changes: a step's randomness is `fold_in(key, step)`, and that
+        is what makes a resumed run repeat an uninterrupted one bit for bit.
+    """
+
+    step: jax.Array
+    params: Mapping[str, PyTree]
+    variables: Mapping[str, PyTree]
+    opt_state: Mapping[str, PyTree]
+    ema: Mapping[str, PyTree]
+    memory: Mapping[str, PyTree]
+    key: jax.Array
+
+
+def init_optimizers(gan: Gan, params: Mapping[str, PyTree]) -> dict[str, PyTree]:
+    """Fresh optimizer states `{optimizer: state}` for `params` `{network: tree}`."""
+    return {
+        name: transform.init({network: params[network] for network in gan.networks_of(name)})
+        for name, transform in gan.optimizers.items()
+    }
+
+
+def init_state(gan: Gan, seed: int | jax.Array) -> GanState:
+    """Starts a game.
+
+    Args:
+      gan: The game.
+      seed: A Python int, or a typed PRNG key.
+
+    Returns:
+      A GanState at step 0.
+
+    Raises:
+      ValueError: If a player or the EMA names a network that `gan.init_networks` does not make.
+    """
+    key = jax.random.key(seed) if isinstance(seed, int) else seed
+    init_key, state_key = jax.random.split(key)
+    params, variables, memory = gan.init_networks(init_key)
+    named = {network for player in gan.players for network in player.networks}
+    named |= set(gan.ema.networks if gan.ema else ())
+    if unknown := named - set(params):
+        raise ValueError(f"unknown networks {sorted(unknown)}, the game has {sorted(params)}")
+    averaged = {network: params[network] for network in (gan.ema.networks if gan.ema else ())}
+    return GanState(
+        step=jnp.zeros((), jnp.int32),
+        params=dict(params),
+        variables=dict(variables),
+        opt_state=init_optimizers(gan, params),
+        # A copy: parameters and average would otherwise share a buffer, which cannot be donated
+        # twice.
+        ema=jax.tree.map(jnp.copy, averaged),
+        memory=dict(memory),
+        key=state_key,
+    )
+
+
+def sampling_params(state: GanState, *, ema: bool = True) -> dict[str, PyTree]:
+    """The parameters to draw samples with: averaged where there is an average and `ema` is true."""
+    return {**state.params, **state.ema} if ema else dict(state.params)
