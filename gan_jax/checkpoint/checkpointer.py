@@ -1,0 +1,315 @@
+"""Checkpoints of any pytree: asynchronous, crash-safe, checked on the way back in.
+
+Orbax's ``CheckpointManager`` writes them; this module adds what a long run needs beside it:
+
+* ``save`` returns as soon as the state is copied to the host, so its buffers may be donated to the
+  next step at once, and the write goes on in the background;
+* every checkpoint carries the shape, dtype and CRC-32 of each leaf, written in the same atomic
+  commit, so a truncated file or a flipped bit is found and the next older checkpoint is used;
+* leaves are stored by name as plain host arrays, so a checkpoint does not depend on the classes of
+  the state, nor on the devices or the number of processes that wrote it;
+* a write that fails (full disk) is one clear line, and the older checkpoints are still there.
+
+A directory of checkpoints holds one folder a step, named by the step. A folder gets that name only
+when it is whole: what a killed process left half-written has another name, is ignored, and is
+removed by the first ``save`` of the next run. Reading changes nothing on disk, so samples can be
+drawn from a run that is still training.
+"""
+
+import contextlib
+import os
+import pathlib
+import re
+import shutil
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+from absl import logging
+
+from gan_jax.checkpoint import errors, files, leaves
+from gan_jax.checkpoint.errors import CheckpointError, DamagedError
+
+PyTree = Any
+
+_DISCARDED = "discarded"  # Orbax moves an outdated checkpoint here by one atomic rename.
+_DAMAGED = "damaged-{}"
+_TEMPORARY = re.compile(r"^\d+\.orbax-checkpoint-tmp")
+
+
+class Checkpointer:
+    """Saves and restores the checkpoints of one run.
+
+    Nothing is created, cleaned or changed on disk before the first ``save``. With several
+    processes (``jax.distributed``) every process calls every method in the same order, with the
+    same replicated arrays, on a directory that all of them see; process 0 writes.
+
+    Usable as a context manager; leaving it waits for the write under way.
+    """
+
+    def __init__(self, directory: str | os.PathLike, *, keep: int = 3, asynchronous: bool = True):
+        """Names the directory and what to keep in it.
+
+        Args:
+          directory: Folder of the checkpoints; made by the first ``save``.
+          keep: How many of the newest checkpoints to keep, at least 1. An older one is removed
+            only after a newer one is whole on disk.
+          asynchronous: Whether ``save`` leaves the writing to a background thread.
+
+        Raises:
+          ValueError: If ``keep`` is below 1.
+        """
+        if keep < 1:
+            raise ValueError(f"keep must be at least 1 checkpoint, got {keep}")
+        self._directory = pathlib.Path(os.path.abspath(directory))
+        self._keep = keep
+        self._asynchronous = asynchronous
+        self._manager: ocp.CheckpointManager | None = None
+        self._in_flight: int | None = None
+        self._damaged: list[int] = []
+        errors.quieten_orbax()
+
+    def __enter__(self) -> "Checkpointer":
+        return self
+
+    def __exit__(self, exception_type, exception, traceback) -> None:
+        if exception_type is None:
+            self.close()
+            return
+        try:
+            self.close()
+        except CheckpointError as error:
+            # The exception that is already on its way out is the one the user has to see.
+            logging.error("%s", error)
+
+    def all_steps(self) -> list[int]:
+        """Returns the steps of the checkpoints that are whole on disk, ascending."""
+        if not self._directory.is_dir():
+            return []
+        return sorted(
+            int(entry.name)
+            for entry in self._directory.iterdir()
+            if entry.name.isdecimal() and entry.is_dir()
+        )
+
+    def latest_step(self) -> int | None:
+        """Returns the newest step that is whole on disk, or None where there is none."""
+        return max(self.all_steps(), default=None)
+
+    def save(self, step: int, state: PyTree, progress: Mapping[str, Any]) -> None:
+        """Saves one checkpoint; a step that is already saved is left as it is.
+
+        Args:
+          step: The step the state belongs to, not negative.
+          state: Any pytree of arrays of any dtype, typed PRNG keys and Python numbers. It may be
+            donated, and ``progress`` changed, as soon as this returns.
+          progress: What else a resumed run needs; anything that JSON can hold.
+
+        Raises:
+          CheckpointError: If this write, or the one before it in the background, failed.
+          ValueError: If a leaf of ``state`` is no array or number, or ``progress`` is not JSON.
+        """
+        if step < 0:
+            raise ValueError(f"a checkpoint's step cannot be negative, got {step}")
+        if step == self._in_flight:
+            return
+        self.wait()
+        self._set_damaged_aside()
+        if step in self.all_steps():
+            return
+        arrays, record = leaves.describe(step, state, progress)
+        self._in_flight = step
+        try:
+            self._writer().save(
+                step,
+                args=ocp.args.Composite(
+                    state=ocp.args.StandardSave(arrays), record=ocp.args.JsonSave(record)
+                ),
+                # The caller decides when to save; Orbax's own policy must not drop a step.
+                force=True,
+            )
+        except Exception as error:
+            raise self._write_failed(step, error) from error
+        if not self._asynchronous:
+            self._seal_in_flight()
+            self.wait()
+
+    def restore(
+        self, template: PyTree | None = None, step: int | None = None, *, partial: bool = False
+    ) -> tuple[int, PyTree, dict[str, Any], list[str]]:
+        """Restores the newest whole checkpoint, bit for bit.
+
+        A damaged checkpoint is passed over for the next older one, unless ``step`` asks for it.
+        The first ``save`` after that renames a damaged checkpoint newer than the restored one to
+        ``damaged-<step>``, so that it neither stands in the way of a new one nor is lost.
+
+        Args:
+          template: Pytree of ``jax.ShapeDtypeStruct`` or arrays with the wanted structure, shapes
+            and dtypes. A leaf with a sharding is placed by it, one without on the default device;
+            a NumPy leaf comes back as NumPy, a Python number as a Python number. None returns
+            nested dicts of NumPy arrays (and typed keys) keyed by the names of the containers,
+            whatever devices there are now; tuples become dicts keyed "0", "1", …
+          step: The step to restore; None takes the newest.
+          partial: Whether ``template`` may leave out parts of the checkpoint.
+
+        Returns:
+          The step, the state, the progress given to ``save``, and one line for every damaged
+          checkpoint that was passed over (each is logged as a warning too).
+
+        Raises:
+          CheckpointError: If there is no checkpoint, none of step ``step``, none that is whole, or
+            it holds other leaves than ``template`` asks for (the first that differs is named).
+        """
+        self.wait()
+        steps = self.all_steps()
+        if not steps:
+            raise CheckpointError(f"there is no checkpoint in {self._directory}")
+        if step is not None and step not in steps:
+            raise CheckpointError(
+                f"there is no checkpoint of step {step} in {self._directory}; "
+                f"there are: {', '.join(map(str, steps))}"
+            )
+        candidates = [step] if step is not None else steps[::-1]
+        damage: dict[int, str] = {}
+        for candidate in candidates:
+            try:
+                record, arrays = self._read(candidate)
+            except DamagedError as error:
+                damage[candidate] = str(error)
+                continue
+            if template is None:
+                state = leaves.nest(record, arrays)
+            else:
+                leaves.check_template(template, record, partial=partial)
+                state = leaves.fill(template, record, arrays)
+            self._damaged = list(damage)
+            warnings = [
+                f"checkpoint {bad} in {self._directory} is damaged ({reason}); "
+                f"using checkpoint {candidate}"
+                for bad, reason in damage.items()
+            ]
+            for warning in warnings:
+                logging.warning("%s", warning)
+            return candidate, state, record["progress"], warnings
+        reasons = "; ".join(f"{bad}: {reason}" for bad, reason in damage.items())
+        raise CheckpointError(
+            f"no checkpoint in {self._directory} can be used, all asked for are damaged ({reasons})"
+        )
+
+    def wait(self) -> None:
+        """Waits until the write under way is on disk.
+
+        Raises:
+          CheckpointError: If that write failed.
+        """
+        if self._in_flight is None or self._manager is None:
+            return
+        step, self._in_flight = self._in_flight, None
+        try:
+            self._manager.wait_until_finished()
+        except Exception as error:
+            raise self._write_failed(step, error) from error
+        self._empty_discarded()
+
+    def close(self) -> None:
+        """Waits for the write under way and ends the background threads.
+
+        Raises:
+          CheckpointError: If that write failed.
+        """
+        try:
+            self.wait()
+        finally:
+            self._drop_manager()
+
+    def _writer(self) -> ocp.CheckpointManager:
+        if self._manager is None:
+            self._manager = ocp.CheckpointManager(
+                self._directory,
+                options=ocp.CheckpointManagerOptions(
+                    max_to_keep=self._keep,
+                    create=True,
+                    cleanup_tmp_directories=True,
+                    # Removing file by file could be killed half-way and leave a broken checkpoint.
+                    todelete_subdir=_DISCARDED,
+                    enable_async_checkpointing=self._asynchronous,
+                    async_options=ocp.options.AsyncOptions(
+                        post_finalization_callback=self._seal_in_flight
+                    ),
+                    # Reading a damaged checkpoint's metadata here would raise before we can help.
+                    lightweight_initialize=True,
+                    atomicity_options=ocp.options.AtomicityOptions(
+                        mode=ocp.options.AtomicityMode.ATOMIC_RENAME
+                    ),
+                ),
+            )
+        return self._manager
+
+    def _seal_in_flight(self) -> None:
+        """Adds checksums of the files to the checkpoint that has just been committed."""
+        if jax.process_index() == 0 and self._in_flight is not None:
+            # The checkpoint is whole without them, so a disk that is full only now loses nothing.
+            with contextlib.suppress(OSError):
+                files.seal(self._directory / str(self._in_flight))
+
+    def _read(self, step: int) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """Returns the record and the verified arrays {name: array} of one checkpoint."""
+        options = ocp.CheckpointManagerOptions(
+            read_only=True, create=False, lightweight_initialize=True
+        )
+        # Whatever a damaged file makes Orbax raise, the answer is the same: pass it over.
+        try:
+            files.verify(self._directory / str(step))
+            with ocp.CheckpointManager(self._directory, options=options) as manager:
+                items = manager.restore(
+                    step,
+                    args=ocp.args.Composite(
+                        state=ocp.args.StandardRestore(), record=ocp.args.JsonRestore()
+                    ),
+                )
+            return items["record"], leaves.verify(step, items["record"], items["state"])
+        except DamagedError:
+            raise
+        except Exception as error:
+            raise DamagedError(errors.reason(error)) from error
+
+    def _write_failed(self, step: int, error: Exception) -> CheckpointError:
+        self._in_flight = None
+        self._drop_manager()
+        if jax.process_index() == 0 and self._directory.is_dir():
+            # On a full disk the room of the half-written checkpoint is needed at once.
+            for entry in self._directory.iterdir():
+                if _TEMPORARY.match(entry.name):
+                    shutil.rmtree(entry, ignore_errors=True)
+        latest, reason = self.latest_step(), errors.reason(error)
+        rest = "there is no older one" if latest is None else f"the last whole one is {latest}"
+        return CheckpointError(
+            f"could not write checkpoint {step} in {self._directory}: {reason}; {rest}"
+        )
+
+    def _drop_manager(self) -> None:
+        manager, self._manager = self._manager, None
+        if manager is not None:
+            # A failure of its write has been reported already; it must not be raised twice.
+            with contextlib.suppress(Exception):
+                manager.close()
+
+    def _set_damaged_aside(self) -> None:
+        if not self._damaged:
+            return
+        self._drop_manager()
+        damaged, self._damaged = self._damaged, []
+        if jax.process_index() == 0:
+            for step in damaged:
+                aside = self._directory / _DAMAGED.format(step)
+                shutil.rmtree(aside, ignore_errors=True)
+                os.replace(self._directory / str(step), aside)
+                logging.warning("damaged checkpoint %d is kept as %s", step, aside)
+        if jax.process_count() > 1:
+            ocp.multihost.sync_global_processes("gan_jax.checkpoint.set_damaged_aside")
+
+    def _empty_discarded(self) -> None:
+        if jax.process_index() == 0:
+            shutil.rmtree(self._directory / _DISCARDED, ignore_errors=True)

@@ -1,0 +1,74 @@
+"""Checksums of the files of one checkpoint, kept beside them.
+
+The record in the checkpoint (see ``leaves``) already tells whether the arrays that were read are
+the arrays that were saved. The checksums here are looked at first: TensorStore, given a damaged
+file, prints tracebacks from its own threads, and the user is owed one line. A checkpoint without
+them (killed between the commit and the last write) is still judged by its record.
+"""
+
+import json
+import os
+import pathlib
+import zlib
+
+from gan_jax.checkpoint.errors import DamagedError
+
+_NAME = "checksums.json"
+_BLOCK = 1 << 20
+
+
+def seal(folder: pathlib.Path) -> None:
+    """Writes down size and CRC-32 of every file in the folder of a checkpoint.
+
+    Args:
+      folder: Folder of a checkpoint that is whole.
+
+    Raises:
+      OSError: If a file cannot be read or written; the folder is then as before.
+    """
+    sums = {
+        path.relative_to(folder).as_posix(): [path.stat().st_size, _crc32(path)]
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != _NAME
+    }
+    temporary = folder / f"{_NAME}.tmp"
+    try:
+        temporary.write_text(json.dumps({"files": sums}, indent=1))
+        os.replace(temporary, folder / _NAME)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def verify(folder: pathlib.Path) -> None:
+    """Checks the files of a checkpoint against ``seal``; passes where there is nothing to check by.
+
+    Args:
+      folder: Folder of a checkpoint.
+
+    Raises:
+      DamagedError: If a file is missing or differs; names the first one.
+    """
+    try:
+        sums = json.loads((folder / _NAME).read_bytes())["files"]
+    except FileNotFoundError:
+        return
+    except (ValueError, KeyError, TypeError):
+        # The checksums themselves are damaged: the record inside the checkpoint has to decide.
+        return
+    for name, (size, crc32) in sums.items():
+        path = folder / name
+        if not path.is_file():
+            raise DamagedError(f"{name} is missing")
+        if path.stat().st_size != size:
+            raise DamagedError(f"{name} has {path.stat().st_size} bytes instead of {size}")
+        if _crc32(path) != crc32:
+            raise DamagedError(f"{name} does not match its checksum")
+
+
+def _crc32(path: pathlib.Path) -> int:
+    value = 0
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            value = zlib.crc32(block, value)
+    return value
