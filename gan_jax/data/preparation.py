@@ -1,0 +1,132 @@
+"""Downloading and preparing a tfds data set, with failures said in one line."""
+
+import importlib.util
+import logging
+import queue
+import shutil
+import socket
+import threading
+import time
+import urllib.parse
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+_CONNECT_SECONDS = 3.0
+
+
+def one_line(error: BaseException) -> str:
+    """Returns the first line of an error's message that says something, at most 200 letters."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = lines[0] if lines else type(error).__name__
+    return text if len(text) <= 200 else text[:197] + "..."
+
+
+def prepare(builder: Any, name: str, *, progress: bool) -> None:
+    """Downloads and prepares a data set as array_record.
+
+    Args:
+      builder: a tfds builder of a data set that is not prepared.
+      name: what to call it.
+      progress: whether to show tfds's progress bars.
+
+    Raises:
+      OSError: TensorFlow is not installed, the hosts of the download cannot be reached, or
+        tfds fails. What a failed attempt left is removed, what was there before is not.
+    """
+    where = f"data set {name!r} is not prepared in {builder.data_dir_root}"
+    if importlib.util.find_spec("tensorflow") is None:
+        raise OSError(
+            f"{where}, and preparing it needs TensorFlow: pip install tensorflow-cpu (reading it "
+            "later does not), or set TFDS_DATA_DIR to where it is prepared"
+        )
+    hosts = _hosts(builder)
+    if hosts and not any_reachable(hosts):
+        raise OSError(
+            f"{where}, and it cannot be downloaded: no connection to "
+            f"{', '.join(sorted({host for host, _ in hosts}))}; connect to the network, or set "
+            "TFDS_DATA_DIR to where it is prepared"
+        )
+    before = _listing(builder)
+    try:
+        _download(builder, progress)
+    except Exception as e:
+        raise OSError(f"{where}, and preparing it failed: {one_line(e)}") from e
+    finally:
+        _remove_new_leftovers(builder, before)
+
+
+def _download(builder: Any, progress: bool) -> None:
+    import tensorflow_datasets as tfds
+
+    (tfds.enable_progress_bar if progress else tfds.disable_progress_bar)()
+    retries = logging.getLogger("urllib3.connectionpool")
+    level = retries.level
+    retries.setLevel(logging.ERROR)
+    try:
+        builder.download_and_prepare(file_format="array_record")
+    finally:
+        retries.setLevel(level)
+
+
+def _hosts(builder: Any) -> list[tuple[str, int]]:
+    """Returns where the download connects to: its hosts, or the proxies that stand for them."""
+    proxies = urllib.request.getproxies()
+    hosts = set()
+    for url in getattr(builder, "url_infos", None) or {}:
+        parts = urllib.parse.urlsplit(url)
+        proxy = proxies.get(parts.scheme)
+        if proxy and not urllib.request.proxy_bypass(parts.hostname or ""):
+            parts = urllib.parse.urlsplit(proxy if "//" in proxy else f"//{proxy}")
+        if parts.hostname:
+            port = parts.port or {"http": 80, "ftp": 21}.get(parts.scheme, 443)
+            hosts.add((parts.hostname, port))
+    return sorted(hosts)
+
+
+def any_reachable(hosts: list[tuple[str, int]], timeout: float = _CONNECT_SECONDS) -> bool:
+    """Whether a connection to one of the (host, port) can be had within `timeout` seconds."""
+    outcomes: queue.Queue[bool] = queue.Queue()
+
+    def connect(address: tuple[str, int]) -> None:
+        try:
+            socket.create_connection(address, timeout=timeout).close()
+        except OSError:
+            outcomes.put(False)
+        else:
+            outcomes.put(True)
+
+    # Threads because looking up a name takes no time-out, and without a network can take long.
+    for address in hosts:
+        threading.Thread(target=connect, args=(address,), daemon=True).start()
+    deadline = time.monotonic() + timeout
+    try:
+        return any(outcomes.get(timeout=max(0.0, deadline - time.monotonic())) for _ in hosts)
+    except queue.Empty:
+        return False
+
+
+def _leftover_places(builder: Any) -> list[Path]:
+    """Returns the folders that preparing writes to, innermost first."""
+    root = Path(builder.data_dir_root)
+    version = Path(builder.data_dir)
+    above = [p for p in version.parents if root in p.parents]
+    return [root / "downloads" / "extracted", root / "downloads", *above, root]
+
+
+def _listing(builder: Any) -> set[Path]:
+    places = _leftover_places(builder)
+    existing = {place for place in places if place.exists()}
+    return existing.union(*(place.iterdir() for place in existing if place.is_dir()))
+
+
+def _remove_new_leftovers(builder: Any, before: set[Path]) -> None:
+    """Removes unfinished downloads and folders, and empty folders, that were not there before."""
+    for place in _leftover_places(builder):
+        if not place.is_dir():
+            continue
+        for path in set(place.iterdir()) - before:
+            if path.name.startswith("incomplete.") or ".tmp." in path.name:
+                shutil.rmtree(path, ignore_errors=True)
+        if place not in before and not any(place.iterdir()):
+            place.rmdir()

@@ -1,0 +1,168 @@
+"""TensorFlow Datasets: found where prepared, or downloaded and prepared on first use.
+
+Reading needs no TensorFlow, preparing does.
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gan_jax.data import preparation
+from gan_jax.data.dataset import nearest
+from gan_jax.data.sources import Example, Source
+
+
+def source(name: str, *, split: str, data_dir: str | Path | None, progress: bool) -> Source:
+    """Describes a split of a tfds data set, preparing the data set if need be.
+
+    The images are the first feature of type Image, the labels the first of type ClassLabel.
+
+    Args:
+      name: as tfds writes it: name, name/config, name:version.
+      split: a split, or a part of one as tfds writes it.
+      data_dir: where prepared data sets are, or are to be; None for tfds's default.
+      progress: whether to show progress bars.
+
+    Raises:
+      ValueError: an unknown name or split, or no 8-bit image feature.
+      OSError: the data set cannot be had, is damaged, or is stored as something else than
+        array_record.
+    """
+    directory = None if data_dir is None else str(Path(data_dir).expanduser())
+    builder = _builder(name, directory)
+    # is_prepared logs a warning of its own about a folder that does not exist.
+    if not (builder.data_path.exists() and builder.is_prepared()):
+        preparation.prepare(builder, name, progress=progress)
+        builder = _builder(name, directory)
+    image_key, label_key, channels = _features(builder.info.features, name)
+    _check_split(builder, split, name)
+    records = _open(builder, split, name)
+    length = len(records)
+
+    def read(start: int, stop: int) -> list[Example]:
+        try:
+            rows = records.__getitems__(range(start, stop))
+        except Exception as e:
+            raise _damaged(builder, name, e) from e
+        return [
+            Example(
+                f"example {start + i} of split {split!r}",
+                row[image_key],
+                int(row[label_key]) if label_key else 0,
+            )
+            for i, row in enumerate(rows)
+        ]
+
+    return Source(
+        length=length,
+        channels=channels,
+        class_names=tuple(builder.info.features[label_key].names) if label_key else (),
+        read=read,
+        tolerant=False,
+        identity=_identity(builder, split, image_key, label_key),
+    )
+
+
+def _builder(name: str, directory: str | None) -> Any:
+    import tensorflow_datasets as tfds
+
+    try:
+        return tfds.builder(name, data_dir=directory)
+    except tfds.core.registered.DatasetNotFoundError as e:
+        known = ["digits", *tfds.list_builders(with_community_datasets=False)]
+        base = re.split("[/:]", name)[0]
+        raise ValueError(
+            f"unknown data set {name!r}; {nearest(base, known)} "
+            "(also valid: 'folder:PATH' for images of your own)"
+        ) from e
+    except Exception as e:
+        raise ValueError(_why_no_builder(tfds, name, e)) from e
+
+
+def _why_no_builder(tfds: Any, name: str, error: Exception) -> str:
+    base, *config = name.split(":")[0].split("/")
+    try:
+        configs = list(tfds.builder_cls(base).builder_configs)
+    except Exception:
+        configs = []
+    if config and "/".join(config) not in configs:
+        if not configs:
+            return f"data set {base!r} has no configs; name it without {'/'.join(config)!r}"
+        return f"data set {base!r} has no config {config[0]!r}; {nearest(config[0], configs)}"
+    return f"data set {name!r} cannot be used: {preparation.one_line(error)}"
+
+
+def _features(features: Any, name: str) -> tuple[str, str | None, int]:
+    import tensorflow_datasets as tfds
+
+    items = dict(features.items()) if hasattr(features, "items") else {}
+    images = [k for k, v in items.items() if type(v) is tfds.features.Image]
+    labels = [k for k, v in items.items() if type(v) is tfds.features.ClassLabel]
+    if not images:
+        raise ValueError(
+            f"data set {name!r} has no image feature; its features: {', '.join(items) or 'none'}"
+        )
+    image = items[images[0]]
+    if np.dtype(image.np_dtype) != np.uint8:
+        raise ValueError(
+            f"feature {images[0]!r} of data set {name!r} has pixels of type "
+            f"{np.dtype(image.np_dtype)}; only 8-bit images (uint8) can be used"
+        )
+    channels = 1 if image.shape[-1] == 1 else 3
+    return images[0], labels[0] if labels else None, channels
+
+
+def _check_split(builder: Any, split: str, name: str) -> None:
+    splits = list(builder.info.splits)
+    for part in split.split("+"):
+        base = part.split("[")[0].strip()
+        if base not in (*splits, "all"):
+            raise ValueError(f"data set {name!r} has no split {base!r}; {nearest(base, splits)}")
+
+
+def _open(builder: Any, split: str, name: str) -> Any:
+    import tensorflow_datasets as tfds
+
+    formats = {f.value for f in builder.info.available_file_formats()}
+    if not formats & {"array_record", "parquet"}:
+        raise OSError(
+            f"data set {name!r} at {builder.data_dir} is stored as {', '.join(sorted(formats))}, "
+            "which cannot be read at random; give another data_dir to prepare it afresh, or "
+            f"convert it: tfds convert_format --root_data_dir={builder.data_dir} "
+            "--out_file_format=array_record"
+        )
+    raw = {
+        key: tfds.decode.SkipDecoding()
+        for key, feature in builder.info.features.items()
+        if type(feature) is tfds.features.Image
+    }
+    try:
+        records = builder.as_data_source(split, decoders=raw)
+        declared = builder.info.splits[split].num_examples
+        found = len(records)
+    except Exception as e:
+        raise _damaged(builder, name, e) from e
+    if not found:
+        raise ValueError(f"split {split!r} of data set {name!r} is empty")
+    if found != declared:
+        raise _damaged(builder, name, ValueError(f"{found} examples instead of {declared}"))
+    return records
+
+
+def _damaged(builder: Any, name: str, error: Exception) -> OSError:
+    return OSError(
+        f"data set {name!r} at {builder.data_dir} is damaged or incomplete "
+        f"({preparation.one_line(error)}); move it away to have it prepared again"
+    )
+
+
+def _identity(builder: Any, split: str, image_key: str, label_key: str | None) -> dict[str, Any]:
+    files = sorted(p for p in Path(builder.data_dir).iterdir() if p.is_file())
+    return {
+        "tfds": builder.info.full_name,
+        "split": split,
+        "features": [image_key, label_key],
+        "files": [[p.name, p.stat().st_size, p.stat().st_mtime_ns] for p in files],
+    }
