@@ -84,6 +84,9 @@ class Ema:
     After step t (counted from 0) the average is `d * average + (1 - d) * params` with
     `d = min(decay, (1 + t) / (10 + t))`, so that the first steps are forgotten quickly, or
     `d = decay` where `warmup` is off.
+
+    Raises:
+      ValueError: If `decay` lies outside of [0, 1).
     """
 
     decay: float
@@ -138,8 +141,9 @@ class Gan:
         means, false of image pools).
 
     Raises:
-      ValueError: If names are double or unknown, if players that share an optimizer move different
-        networks, or if `updates` or `every` is below 1.
+      ValueError: If there is no player, if names are double or unknown, if players that share an
+        optimizer move different networks, if nobody uses an optimizer, or if `updates` or `every`
+        is below 1.
     """
 
     init_networks: Callable[[jax.Array], Networks]
@@ -175,7 +179,9 @@ class Gan:
           ValueError: If no player uses it, or if players that share it move different networks.
         """
         owners = {p.networks for p in self.players if p.optimizer == optimizer}
-        if len(owners) != 1:
+        if not owners:
+            raise ValueError(f"no player uses the optimizer '{optimizer}'")
+        if len(owners) > 1:
             raise ValueError(
                 f"optimizer '{optimizer}' must move one and the same tuple of networks, "
                 f"its players name {sorted(owners)}"
@@ -189,6 +195,8 @@ def _check_player(player: Player, optimizers: Mapping[str, Any]) -> None:
             f"player '{player.name}': updates and every must be at least 1, "
             f"not {player.updates} and {player.every}"
         )
+    if len(set(player.networks)) < len(player.networks):
+        raise ValueError(f"player '{player.name}' names a network twice: {player.networks}")
     if player.networks and player.optimizer not in optimizers:
         raise ValueError(
             f"player '{player.name}': unknown optimizer '{player.optimizer}', "
@@ -209,6 +217,9 @@ class Phase:
       batch_size: Examples an update, over all devices.
       on_enter: `GanState -> GanState`, applied once when the phase begins; the state's tree must
         keep its structure. Progressive growing resets its optimizers here.
+
+    Raises:
+      ValueError: If a number is below 1.
     """
 
     gan: Gan
@@ -216,6 +227,11 @@ class Phase:
     image_size: int
     batch_size: int
     on_enter: Callable[[Any], Any] | None = None
+
+    def __post_init__(self):
+        for name in ("steps", "image_size", "batch_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"a phase's {name} must be at least 1, not {getattr(self, name)}")
 
 
 Experiment = tuple[Phase, ...]

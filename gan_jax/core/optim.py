@@ -13,7 +13,7 @@ SCHEDULES = ("constant", "linear", "cosine")
 
 
 def clip_weights(bound: float) -> optax.GradientTransformation:
-    """Keeps every parameter within [-bound, bound], as the last link of a chain.
+    """Keeps every parameter within [-bound, bound] (to a rounding), as the last link of a chain.
 
     The critic of "Wasserstein GAN" (Arjovsky et al. 2017, arXiv:1701.07875) is clipped after each
     update; as a transformation of the update the clipping needs no place of its own in the step.
@@ -59,7 +59,7 @@ def make_schedule(
             f"{decay_steps}, {decay_start} and {warmup_steps}"
         )
     if name == "linear":
-        main = optax.linear_schedule(learning_rate, 0.0, decay_steps, max(decay_start, 0))
+        main = optax.linear_schedule(learning_rate, 0.0, decay_steps, decay_start)
     elif name == "cosine":
         main = optax.join_schedules(
             [
@@ -98,9 +98,16 @@ def make_optimizer(
       weight_clip: Bound on every parameter after the update; 0 for none (`clip_weights`).
 
     Raises:
-      ValueError: If the name is unknown.
+      ValueError: If the name is unknown or a number is negative.
     """
     _check_name("optimizer", name, OPTIMIZERS)
+    for option, value in (
+        ("weight_decay", weight_decay),
+        ("gradient_clip", gradient_clip),
+        ("weight_clip", weight_clip),
+    ):
+        if value < 0.0:
+            raise ValueError(f"the optimizer's {option} must not be negative, as {value} is")
     optimizer = {
         "adam": lambda: optax.adam(learning_rate, b1=b1, b2=b2),
         "adamw": lambda: optax.adamw(learning_rate, b1=b1, b2=b2, weight_decay=weight_decay),

@@ -8,7 +8,7 @@ not know how many devices wrote it.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -29,7 +29,8 @@ class Compiled:
       run: `(state, inputs, resident) -> (state, metrics)`; the state is donated.
       put_state: Places a state, or anything that every device needs whole, on the devices.
       put_inputs: Divides host arrays [steps, updates, B, ...] over the devices; every process
-        hands in the whole global batch and keeps its part.
+        hands in the whole global batch and keeps its part. Raises ValueError if B is not a multiple
+        of the number of devices.
       lower: `(state, inputs, resident) -> jax.stages.Lowered`, for looking at what was compiled.
       axis_name: The mapped axis under pmap, else None.
     """
@@ -66,6 +67,29 @@ def check_batch_size(batch_size: int, devices: int) -> None:
         )
 
 
+def divide_batch(batch: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
+    """Divides a step's batch over the mesh for which it is being traced.
+
+    What is drawn inside the step (latents, say) has no placement of its own, and XLA would rather
+    compute all of it on every device. Outside of `compile_chunk`'s mesh this changes nothing.
+
+    Args:
+      batch: `{name: array [updates, B, ...]}`. An array whose B the devices cannot share is left
+        as it is.
+    """
+    mesh = jax.sharding.get_abstract_mesh()
+    if mesh.shape.get(AXIS, 1) == 1 or AXIS in mesh.manual_axes:
+        return dict(batch)
+    divided = PartitionSpec(None, AXIS)
+
+    def divide(array: jax.Array) -> jax.Array:
+        if array.shape[1] % mesh.shape[AXIS]:
+            return array
+        return jax.lax.with_sharding_constraint(array, divided)
+
+    return {name: divide(array) for name, array in batch.items()}
+
+
 def compile_chunk(
     chunk: Callable[[PyTree, PyTree, PyTree], tuple[PyTree, PyTree]],
     *,
@@ -93,19 +117,26 @@ def compile_chunk(
     mesh = Mesh(np.asarray(devices), (AXIS,))
     whole = NamedSharding(mesh, PartitionSpec())
     divided = NamedSharding(mesh, PartitionSpec(None, None, AXIS))
-    if len(devices) == 1:
-        compiled = jax.jit(chunk, donate_argnums=0)
-    else:
-        compiled = jax.jit(
-            chunk,
-            donate_argnums=0,
-            in_shardings=(whole, divided, whole),
-            out_shardings=(whole, whole),
-        )
+
+    def on_mesh(state: PyTree, inputs: PyTree, resident: PyTree):
+        with jax.sharding.use_abstract_mesh(mesh.abstract_mesh):
+            return chunk(state, inputs, resident)
+
+    compiled = jax.jit(
+        on_mesh,
+        donate_argnums=0,
+        in_shardings=(whole, divided, whole),
+        out_shardings=(whole, whole),
+    )
+
+    def put_inputs(tree: PyTree) -> PyTree:
+        _check_inputs(tree, len(devices))
+        return _put(tree, divided)
+
     return Compiled(
         run=compiled,
         put_state=lambda tree: _put(tree, whole),
-        put_inputs=lambda tree: _put(tree, divided),
+        put_inputs=put_inputs,
         lower=compiled.lower,
         axis_name=None,
     )
@@ -114,6 +145,7 @@ def compile_chunk(
 def _compile_pmap(chunk, devices: list[jax.Device], axis_name: str) -> Compiled:
     mesh = Mesh(np.asarray(devices), (axis_name,))
     whole = NamedSharding(mesh, PartitionSpec())
+    local = NamedSharding(mesh.local_mesh, PartitionSpec(axis_name))
     mine = [i for i, device in enumerate(devices) if device.process_index == jax.process_index()]
     compiled = jax.pmap(
         chunk,
@@ -130,24 +162,60 @@ def _compile_pmap(chunk, devices: list[jax.Device], axis_name: str) -> Compiled:
         split = array.reshape(*shape[:2], len(devices), per_device, *shape[3:])
         return np.moveaxis(split, _BATCH_AXIS, 0)[mine]
 
+    def put_inputs(tree: PyTree) -> PyTree:
+        _check_inputs(tree, len(devices))
+        return jax.device_put(jax.tree.map(lambda x: divide(np.asarray(x)), tree), local)
+
+    def run(state: PyTree, inputs: PyTree, resident: PyTree) -> tuple[PyTree, PyTree]:
+        return _as_global(compiled(state, inputs, resident), whole)
+
     return Compiled(
-        run=compiled,
+        run=compiled if jax.process_count() == 1 else run,
         put_state=lambda tree: _put(tree, whole),
-        put_inputs=lambda tree: jax.tree.map(lambda x: divide(np.asarray(x)), tree),
+        put_inputs=put_inputs,
         lower=compiled.lower,
         axis_name=axis_name,
     )
+
+
+def _check_inputs(tree: PyTree, devices: int) -> None:
+    for array in jax.tree.leaves(tree):
+        if np.ndim(array) <= _BATCH_AXIS:
+            raise ValueError(
+                f"the inputs of a chunk have the axes [steps, updates, batch, ...], not the shape "
+                f"{np.shape(array)}"
+            )
+        check_batch_size(np.shape(array)[_BATCH_AXIS], devices)
 
 
 def _put(tree: PyTree, sharding: NamedSharding) -> PyTree:
     if jax.process_count() == 1:
         return jax.device_put(tree, sharding)
 
-    def put(leaf):
-        if isinstance(leaf, jax.Array) and jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
-            data = put(np.asarray(jax.random.key_data(leaf)))
-            return jax.random.wrap_key_data(data, impl=jax.random.key_impl(leaf))
-        array = np.asarray(leaf)
+    def put(array: jax.typing.ArrayLike) -> jax.Array:
+        array = np.asarray(array)
         return jax.make_array_from_callback(array.shape, sharding, lambda index: array[index])
 
-    return jax.tree.map(put, tree)
+    return jax.tree.map(lambda leaf: _through_key_data(put, leaf), tree)
+
+
+def _as_global(tree: PyTree, whole: NamedSharding) -> PyTree:
+    """Gives pmap's results, whole on each of this process's devices, their global meaning.
+
+    No byte moves. Without it a checkpoint of several processes would take the state for an array
+    that belongs to one of them.
+    """
+
+    def rewrap(array: jax.Array) -> jax.Array:
+        shards = [shard.data for shard in array.addressable_shards]
+        return jax.make_array_from_single_device_arrays(array.shape, whole, shards)
+
+    return jax.tree.map(lambda leaf: _through_key_data(rewrap, leaf), tree)
+
+
+def _through_key_data(function: Callable[[Any], jax.Array], leaf: Any) -> jax.Array:
+    """Applies `function` to an array, or to the numbers that a typed PRNG key is made of."""
+    if isinstance(leaf, jax.Array) and jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+        data = function(jax.random.key_data(leaf))
+        return jax.random.wrap_key_data(data, impl=jax.random.key_impl(leaf))
+    return function(leaf)

@@ -59,7 +59,7 @@ def init_state(gan: Gan, seed: int | jax.Array) -> GanState:
     Raises:
       ValueError: If a player or the EMA names a network that `gan.init_networks` does not make.
     """
-    key = jax.random.key(seed) if isinstance(seed, int) else seed
+    key = seed if isinstance(seed, jax.Array) else jax.random.key(seed)
     init_key, state_key = jax.random.split(key)
     params, variables, memory = gan.init_networks(init_key)
     named = {network for player in gan.players for network in player.networks}

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import optax
 
 from gan_jax.core.game import Aux, Context, Ema, Gan, Player
+from gan_jax.core.parallel import divide_batch
 from gan_jax.core.state import GanState
 
 PyTree = Any
@@ -58,6 +59,8 @@ def make_step(
         _check_memory(gan, state, axis_name)
         if gan.draw_noise is not None:
             batch = {**gan.draw_noise(noise_key, batch), **batch}
+            _check_batch(gan, batch)
+        batch = divide_batch(batch)
         metrics = {}
         for player, player_key in zip(gan.players, player_keys, strict=True):
             state, metrics[player.name] = _turn(gan, player, state, batch, player_key, axis_name)
@@ -118,7 +121,7 @@ def _update(gan: Gan, player: Player, state: GanState, batch: Batch, key, axis_n
     def objective(own: Mapping[str, PyTree]):
         loss, aux = player.objective({**state.params, **own}, context)
         _check_objective(player, state, loss, aux)
-        return loss.astype(jnp.float32), aux
+        return jnp.asarray(loss, jnp.float32), aux
 
     own = {network: state.params[network] for network in player.networks}
     if own:
@@ -130,7 +133,11 @@ def _update(gan: Gan, player: Player, state: GanState, batch: Batch, key, axis_n
     if axis_name is not None:
         gradients, metrics, aux = _mean_over_devices((gradients, metrics, aux), axis_name)
     state = state.replace(
-        variables={**state.variables, **aux.variables}, memory={**state.memory, **aux.memory}
+        variables={
+            network: {**collections, **aux.variables.get(network, {})}
+            for network, collections in state.variables.items()
+        },
+        memory={**state.memory, **aux.memory},
     )
     if not own:
         return state, metrics
@@ -178,16 +185,31 @@ def _check_memory(gan: Gan, state: GanState, axis_name: str | None) -> None:
 
 
 def _check_objective(player: Player, state: GanState, loss: jax.Array, aux: Aux) -> None:
-    if jnp.shape(loss) != ():
+    for name, value in {**aux.metrics, "loss": loss}.items():
+        if jnp.shape(value) != ():
+            raise ValueError(
+                f"player '{player.name}': the {_title(name)} must be a scalar, "
+                f"not of shape {jnp.shape(value)}"
+            )
+    if "loss" in aux.metrics:
         raise ValueError(
-            f"player '{player.name}': the loss must be a scalar, not {jnp.shape(loss)}"
+            f"player '{player.name}': the metric 'loss' is the objective's own loss, "
+            "take another name"
         )
     for what, changed, known in (
-        ("variables", aux.variables, state.variables),
-        ("memory", aux.memory, state.memory),
+        ("variables", _collections(aux.variables), _collections(state.variables)),
+        ("memory", set(aux.memory), set(state.memory)),
     ):
-        if unknown := set(changed) - set(known):
+        if unknown := changed - known:
             raise ValueError(
                 f"player '{player.name}' returns {what} {sorted(unknown)}, "
                 f"the state has {sorted(known)}"
             )
+
+
+def _title(metric: str) -> str:
+    return "loss" if metric == "loss" else f"metric '{metric}'"
+
+
+def _collections(variables: Mapping[str, Mapping[str, PyTree]]) -> set[str]:
+    return {f"{network}/{name}" for network, tree in variables.items() for name in tree}
