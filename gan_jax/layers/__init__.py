@@ -1,0 +1,33 @@
+"""Building blocks of the networks: convolutions that are fast on every platform, embeddings."""
+
+from gan_jax.layers.convolution import (
+    Implementation,
+    Padding,
+    conv,
+    conv_flops,
+    conv_output_size,
+    conv_transpose,
+    conv_transpose_flops,
+    conv_transpose_output_size,
+)
+from gan_jax.layers.embedding import LabelEmbedding
+from gan_jax.layers.modules import Conv, ConvTranspose, dcgan_init
+from gan_jax.layers.regularization import Dropout, Normalization, batch_norm
+
+__all__ = [
+    "Conv",
+    "ConvTranspose",
+    "Dropout",
+    "Implementation",
+    "LabelEmbedding",
+    "Normalization",
+    "Padding",
+    "batch_norm",
+    "conv",
+    "conv_flops",
+    "conv_output_size",
+    "conv_transpose",
+    "conv_transpose_flops",
+    "conv_transpose_output_size",
+    "dcgan_init",
+]

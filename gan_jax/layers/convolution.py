@@ -1,0 +1,356 @@
+"""Two-dimensional convolutions as pure functions, in two forms of the same mathematics.
+
+`lax` is XLA's own convolution. `matmul` rearranges the input into patches (or folds the columns of
+a transposed convolution back into an image) around one matrix product. XLA:CPU's convolutions have
+gradients that are many times slower than the forward pass, its matrix products do not, so `auto`
+takes `matmul` on CPU and `lax` elsewhere. Both are differentiable to any order.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+Implementation = Literal["auto", "matmul", "lax"]
+Padding = Literal["SAME"] | int | Sequence[tuple[int, int]]
+Pairs = tuple[tuple[int, int], tuple[int, int]]
+
+
+def conv(
+    x: jax.Array,
+    kernel: jax.Array,
+    *,
+    strides: int | tuple[int, int] = 1,
+    padding: Padding = "SAME",
+    implementation: Implementation = "auto",
+) -> jax.Array:
+    """Convolves a batch of images (cross-correlation, as every deep learning library).
+
+    With `padding=p` it is PyTorch's `conv2d(padding=p)`, with `"SAME"` TensorFlow's.
+
+    Args:
+        x: Images [B, H, W, I], floating.
+        kernel: Kernel [KH, KW, I, O] of the same dtype.
+        strides: Strides (SH, SW), or one number for both.
+        padding: `"SAME"` for an output of ceil(H / SH) x ceil(W / SW), where an odd amount of
+            padding puts the larger part at the bottom and right; an integer p for p zeros on every
+            side; or ((top, bottom), (left, right)).
+        implementation: `"matmul"`, `"lax"`, or `"auto"`: matmul on CPU, lax elsewhere.
+
+    Returns:
+        Images [B, OH, OW, O] of x's dtype, accumulated in float32 for bfloat16 input, where
+        OH = (H + top + bottom - KH) // SH + 1, and OW likewise.
+
+    Raises:
+        ValueError: The shapes, dtypes, strides, padding or implementation do not fit together.
+    """
+    strides = _check_arguments("conv", x, kernel, strides, input_axis=2)
+    (height, width), window = x.shape[1:3], kernel.shape[:2]
+    pads = conv_padding((height, width), window, strides, padding)
+    conv_output_size((height, width), window, strides, pads)
+    if _resolve(implementation) == "matmul":
+        return _matmul_conv(x, kernel, strides, pads)
+    return lax.conv_general_dilated(
+        x, kernel, strides, pads, dimension_numbers=("NHWC", "HWIO", "NHWC")
+    )
+
+
+def conv_transpose(
+    x: jax.Array,
+    kernel: jax.Array,
+    *,
+    strides: int | tuple[int, int] = 1,
+    padding: Padding = "SAME",
+    implementation: Implementation = "auto",
+) -> jax.Array:
+    """Transposes a convolution: the linear map whose matrix is the transpose of `conv`'s.
+
+    `conv_transpose(y, kernel)` is the gradient of `conv(x, kernel)` for its input, with the same
+    kernel array, strides and padding. So the kernel's axes are [KH, KW, O, I] as in TensorFlow,
+    and x[i] adds to the outputs i * stride + k - low with weight kernel[k]. With `padding=p` it is
+    PyTorch's `conv_transpose2d(padding=p)`; with `"SAME"` Keras' `Conv2DTranspose`. PyTorch's
+    `output_padding=q` is the pair (p, p - q).
+
+    Args:
+        x: Images [B, H, W, I], floating.
+        kernel: Kernel [KH, KW, O, I] of the same dtype.
+        strides: Strides (SH, SW), or one number for both.
+        padding: `"SAME"` for an output of H * SH x W * SW; an integer p to cut p rows and columns
+            from every side of the full output; or ((top, bottom), (left, right)) cuts, of which
+            a negative one appends zeros instead.
+        implementation: `"matmul"`, `"lax"`, or `"auto"`: matmul on CPU, lax elsewhere.
+
+    Returns:
+        Images [B, OH, OW, O] of x's dtype, accumulated in float32 for bfloat16 input, where
+        OH = (H - 1) * SH + KH - top - bottom, and OW likewise.
+
+    Raises:
+        ValueError: The shapes, dtypes, strides, padding or implementation do not fit together.
+    """
+    strides = _check_arguments("conv_transpose", x, kernel, strides, input_axis=3)
+    size, window = x.shape[1:3], kernel.shape[:2]
+    pads = conv_transpose_padding(window, strides, padding)
+    conv_transpose_output_size(size, window, strides, pads)
+    if _resolve(implementation) == "matmul":
+        return _matmul_conv_transpose(x, kernel, strides, pads)
+    full = tuple((k - 1 - low, k - 1 - high) for k, (low, high) in zip(window, pads, strict=True))
+    return lax.conv_general_dilated(
+        x,
+        kernel[::-1, ::-1],
+        (1, 1),
+        full,
+        lhs_dilation=strides,
+        dimension_numbers=("NHWC", "HWOI", "NHWC"),
+    )
+
+
+def conv_padding(
+    size: tuple[int, int], window: tuple[int, int], strides: tuple[int, int], padding: Padding
+) -> Pairs:
+    """Resolves the padding of a convolution to ((top, bottom), (left, right)) zeros.
+
+    Args:
+        size: Input size (H, W).
+        window: Kernel size (KH, KW).
+        strides: Strides (SH, SW).
+        padding: As in `conv`.
+
+    Raises:
+        ValueError: The padding is none of the documented forms, or a pair is negative.
+    """
+    if padding != "SAME":
+        return _explicit_padding(padding, allow_negative=False)
+    totals = (
+        max((-(-n // s) - 1) * s + k - n, 0) for n, k, s in zip(size, window, strides, strict=True)
+    )
+    return tuple((total // 2, total - total // 2) for total in totals)
+
+
+def conv_transpose_padding(
+    window: tuple[int, int], strides: tuple[int, int], padding: Padding
+) -> Pairs:
+    """Resolves the padding of a transposed convolution to ((top, bottom), (left, right)) cuts.
+
+    Args:
+        window: Kernel size (KH, KW).
+        strides: Strides (SH, SW).
+        padding: As in `conv_transpose`.
+
+    Raises:
+        ValueError: The padding is none of the documented forms.
+    """
+    if padding != "SAME":
+        return _explicit_padding(padding, allow_negative=True)
+    # A window smaller than its stride leaves gaps, so "SAME" appends zeros: a negative cut.
+    return tuple(
+        (max(k - s, 0) // 2, k - s - max(k - s, 0) // 2)
+        for k, s in zip(window, strides, strict=True)
+    )
+
+
+def conv_output_size(
+    size: tuple[int, int], window: tuple[int, int], strides: tuple[int, int], padding: Padding
+) -> tuple[int, int]:
+    """Returns the size (OH, OW) of the output of `conv`, from static sizes alone.
+
+    Raises:
+        ValueError: The padded input is smaller than the kernel.
+    """
+    pads = conv_padding(size, window, strides, padding)
+    output = tuple(
+        (n + low + high - k) // s + 1
+        for n, k, s, (low, high) in zip(size, window, strides, pads, strict=True)
+    )
+    if min(output) < 1:
+        raise ValueError(
+            f"conv: an input of {size[0]}x{size[1]} padded by {pads} is smaller than the kernel, "
+            f"{window[0]}x{window[1]}"
+        )
+    return output
+
+
+def conv_transpose_output_size(
+    size: tuple[int, int], window: tuple[int, int], strides: tuple[int, int], padding: Padding
+) -> tuple[int, int]:
+    """Returns the size (OH, OW) of the output of `conv_transpose`, from static sizes alone.
+
+    Raises:
+        ValueError: The padding cuts the whole output away.
+    """
+    pads = conv_transpose_padding(window, strides, padding)
+    output = tuple(
+        (n - 1) * s + k - low - high
+        for n, k, s, (low, high) in zip(size, window, strides, pads, strict=True)
+    )
+    if min(output) < 1:
+        raise ValueError(
+            f"conv_transpose: a padding of {pads} leaves nothing of the output for an input of "
+            f"{size[0]}x{size[1]} and a kernel of {window[0]}x{window[1]}"
+        )
+    return output
+
+
+def conv_flops(
+    input_shape: Sequence[int],
+    kernel_shape: Sequence[int],
+    *,
+    strides: int | tuple[int, int] = 1,
+    padding: Padding = "SAME",
+) -> int:
+    """Counts the floating-point operations of one `conv`, two for each multiply-add.
+
+    Products with padding zeros count, as in the usual formula 2 B OH OW KH KW I O. Either gradient
+    costs the same again.
+
+    Args:
+        input_shape: Shape (B, H, W, I).
+        kernel_shape: Shape (KH, KW, I, O).
+        strides: As in `conv`.
+        padding: As in `conv`.
+    """
+    batch, *size, _ = input_shape
+    output = conv_output_size(tuple(size), tuple(kernel_shape[:2]), _pair(strides), padding)
+    return 2 * batch * math.prod(output) * math.prod(kernel_shape)
+
+
+def conv_transpose_flops(input_shape: Sequence[int], kernel_shape: Sequence[int]) -> int:
+    """Counts the floating-point operations of one `conv_transpose`, two for each multiply-add.
+
+    Products that the padding cuts away count, as in the usual formula 2 B H W KH KW I O, whatever
+    the strides. Either gradient costs the same again.
+
+    Args:
+        input_shape: Shape (B, H, W, I).
+        kernel_shape: Shape (KH, KW, O, I).
+    """
+    return 2 * math.prod(input_shape[:3]) * math.prod(kernel_shape)
+
+
+def _matmul_conv(x, kernel, strides, pads):
+    columns = _unfold(x, kernel.shape[:2], strides, pads)
+    return _matmul(columns, kernel.reshape(-1, kernel.shape[-1]), rhs_axis=0).astype(x.dtype)
+
+
+def _matmul_conv_transpose(x, kernel, strides, pads):
+    window, features = kernel.shape[:2], kernel.shape[2]
+    columns = _matmul(x, kernel.reshape(-1, kernel.shape[-1]), rhs_axis=1)
+    columns = columns.reshape(*x.shape[:3], *window, features)
+    return _fold(columns, strides, pads).astype(x.dtype)
+
+
+def _matmul(x, matrix, rhs_axis):
+    return lax.dot_general(x, matrix, (((x.ndim - 1,), (rhs_axis,)), ((), ())))
+
+
+def _unfold(x, window, strides, pads):
+    """Gathers the patches [B, OH, OW, KH * KW * I] under each position of the window."""
+    (height, width), (batch, channels) = _sizes(x, window, strides, pads), (x.shape[0], x.shape[3])
+    x = _to_blocks(x, 2, width, window[1], strides[1], pads[1])
+    x = jnp.concatenate(
+        [x[:, :, first : first + width, :count] for first, count in _blocks(window[1], strides[1])],
+        axis=3,
+    )
+    x = x.reshape(batch, x.shape[1], width, window[1] * channels)
+    x = _to_blocks(x, 1, height, window[0], strides[0], pads[0])
+    x = jnp.concatenate(
+        [x[:, first : first + height, :count] for first, count in _blocks(window[0], strides[0])],
+        axis=2,
+    )
+    return jnp.swapaxes(x, 2, 3).reshape(batch, height, width, -1)
+
+
+def _fold(columns, strides, pads):
+    """Adds patches [B, H, W, KH, KW, O] up where they overlap: the transpose of `_unfold`."""
+    columns = jnp.swapaxes(columns, 2, 3)
+    columns = _overlap_add(columns, 3, strides[1], pads[1])
+    return _overlap_add(columns, 1, strides[0], pads[0])
+
+
+def _blocks(window, stride):
+    """Splits a window into blocks as long as the stride: (index, length), the last one shorter."""
+    return [(n, min(stride, window - n * stride)) for n in range(-(-window // stride))]
+
+
+def _sizes(x, window, strides, pads):
+    return conv_output_size(x.shape[1:3], window, strides, pads)
+
+
+def _to_blocks(x, axis, count, window, stride, pads):
+    """Pads an axis and splits it into blocks as long as the stride, enough for `count` windows."""
+    blocks = count + -(-window // stride) - 1
+    config = [(0, 0, 0)] * x.ndim
+    config[axis] = (pads[0], blocks * stride - x.shape[axis] - pads[0], 0)
+    x = lax.pad(x, jnp.zeros((), x.dtype), config)
+    return x.reshape(*x.shape[:axis], blocks, stride, *x.shape[axis + 1 :])
+
+
+def _overlap_add(columns, axis, stride, pads):
+    """Merges the axes [count, window] at `axis` to one of (count - 1) * stride + window - cuts."""
+    count, window = columns.shape[axis : axis + 2]
+    splits = _blocks(window, stride)
+    total = None
+    for first, length in splits:
+        config = [(0, 0, 0)] * columns.ndim
+        config[axis] = (first, len(splits) - 1 - first, 0)
+        config[axis + 1] = (0, stride - length, 0)
+        block = lax.slice_in_dim(columns, first * stride, first * stride + length, axis=axis + 1)
+        block = lax.pad(block, jnp.zeros((), block.dtype), config)
+        total = block if total is None else total + block
+    total = total.reshape(*columns.shape[:axis], -1, *columns.shape[axis + 2 :])
+    size = (count - 1) * stride + window - sum(pads)
+    config = [(0, 0, 0)] * total.ndim
+    config[axis] = (-pads[0], size - (total.shape[axis] - pads[0]), 0)
+    return lax.pad(total, jnp.zeros((), total.dtype), config)
+
+
+def _resolve(implementation: Implementation) -> str:
+    if implementation == "auto":
+        return "matmul" if jax.default_backend() == "cpu" else "lax"
+    if implementation not in ("matmul", "lax"):
+        raise ValueError(
+            f"implementation must be 'auto', 'matmul' or 'lax', not {implementation!r}"
+        )
+    return implementation
+
+
+def _check_arguments(name, x, kernel, strides, input_axis) -> tuple[int, int]:
+    if x.ndim != 4 or kernel.ndim != 4:
+        raise ValueError(
+            f"{name}: images must be [B, H, W, C] and the kernel of rank 4, not of shapes "
+            f"{x.shape} and {kernel.shape}"
+        )
+    if x.shape[-1] != kernel.shape[input_axis]:
+        raise ValueError(
+            f"{name}: the images have {x.shape[-1]} channels, the kernel {kernel.shape} takes "
+            f"{kernel.shape[input_axis]}"
+        )
+    if x.dtype != kernel.dtype or not jnp.issubdtype(x.dtype, jnp.floating):
+        raise ValueError(
+            f"{name}: images and kernel must share one floating dtype, not {x.dtype} and "
+            f"{kernel.dtype}"
+        )
+    return _pair(strides)
+
+
+def _pair(strides: int | tuple[int, int]) -> tuple[int, int]:
+    pair = (strides, strides) if isinstance(strides, int) else tuple(strides)
+    if len(pair) != 2 or min(pair) < 1:
+        raise ValueError(f"strides must be a positive integer or two of them, not {strides!r}")
+    return pair
+
+
+def _explicit_padding(padding: Padding, allow_negative: bool) -> Pairs:
+    try:
+        both = [(padding, padding)] * 2 if isinstance(padding, int) else padding
+        (top, bottom), (left, right) = both
+        pads = ((int(top), int(bottom)), (int(left), int(right)))
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"padding must be 'SAME', an integer or two pairs of integers, not {padding!r}"
+        ) from None
+    if not allow_negative and min(*pads[0], *pads[1]) < 0:
+        raise ValueError(f"conv: padding must not be negative, not {padding!r}")
+    return pads

@@ -1,0 +1,105 @@
+"""Flax modules of the convolutions."""
+
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from gan_jax.layers import convolution
+
+# "All weights were initialized from a zero-centered Normal distribution with standard deviation
+# 0.02" (Radford et al. 2015).
+dcgan_init = nn.initializers.normal(0.02)
+
+
+class Conv(nn.Module):
+    """Convolves images [B, H, W, I] to [B, OH, OW, features]; see `convolution.conv`.
+
+    Parameters, always float32: `kernel` [KH, KW, I, features] and, with `use_bias`, `bias`
+    [features]. Output size: ceil(H / stride) with `"SAME"`,
+    (H + 2 * padding - KH) // stride + 1 with an integer padding.
+
+    Attributes:
+        features: Output channels.
+        kernel_size: Kernel size (KH, KW).
+        strides: Strides (SH, SW).
+        padding: `"SAME"` (TensorFlow's), an integer (PyTorch's) or ((top, bottom), (left, right)).
+        use_bias: Whether to add a bias, zero at first.
+        dtype: Dtype of the arithmetic and of the output.
+        kernel_init: Initializer of the kernel.
+        implementation: `"matmul"`, `"lax"`, or `"auto"`: matmul on CPU, lax elsewhere.
+    """
+
+    features: int
+    kernel_size: tuple[int, int] = (4, 4)
+    strides: tuple[int, int] = (2, 2)
+    padding: convolution.Padding = "SAME"
+    use_bias: bool = True
+    dtype: Any = jnp.float32
+    kernel_init: nn.initializers.Initializer = dcgan_init
+    implementation: convolution.Implementation = "auto"
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """Returns [B, OH, OW, features] of `dtype` for x [B, H, W, I]."""
+        shape = (*self.kernel_size, x.shape[-1], self.features)
+        kernel = self.param("kernel", self.kernel_init, shape, jnp.float32)
+        y = convolution.conv(
+            x.astype(self.dtype),
+            kernel.astype(self.dtype),
+            strides=self.strides,
+            padding=self.padding,
+            implementation=self.implementation,
+        )
+        return _add_bias(self, y)
+
+
+class ConvTranspose(nn.Module):
+    """Transposed convolution of images [B, H, W, I] to [B, OH, OW, features].
+
+    See `convolution.conv_transpose`. Parameters, always float32: `kernel` [KH, KW, features, I]
+    and, with `use_bias`, `bias` [features]. Output size: H * stride with `"SAME"`,
+    (H - 1) * stride + KH - 2 * padding with an integer padding.
+
+    Attributes:
+        features: Output channels.
+        kernel_size: Kernel size (KH, KW).
+        strides: Strides (SH, SW).
+        padding: `"SAME"` (Keras'), an integer (PyTorch's) or ((top, bottom), (left, right)).
+        use_bias: Whether to add a bias, zero at first.
+        dtype: Dtype of the arithmetic and of the output.
+        kernel_init: Initializer of the kernel. It sees a shape whose output axis is the third,
+            which matters to initializers that scale by fan.
+        implementation: `"matmul"`, `"lax"`, or `"auto"`: matmul on CPU, lax elsewhere.
+    """
+
+    features: int
+    kernel_size: tuple[int, int] = (4, 4)
+    strides: tuple[int, int] = (2, 2)
+    padding: convolution.Padding = "SAME"
+    use_bias: bool = True
+    dtype: Any = jnp.float32
+    kernel_init: nn.initializers.Initializer = dcgan_init
+    implementation: convolution.Implementation = "auto"
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """Returns [B, OH, OW, features] of `dtype` for x [B, H, W, I]."""
+        shape = (*self.kernel_size, self.features, x.shape[-1])
+        kernel = self.param("kernel", self.kernel_init, shape, jnp.float32)
+        y = convolution.conv_transpose(
+            x.astype(self.dtype),
+            kernel.astype(self.dtype),
+            strides=self.strides,
+            padding=self.padding,
+            implementation=self.implementation,
+        )
+        return _add_bias(self, y)
+
+
+def _add_bias(module, y):
+    if not module.use_bias:
+        return y
+    bias = module.param("bias", nn.initializers.zeros, (module.features,), jnp.float32)
+    return y + bias.astype(module.dtype).reshape(1, 1, 1, -1)

@@ -1,0 +1,104 @@
+"""Generators and discriminators, by the name of their recipe.
+
+`make_generator("dcgan_4x4", image_size=32, num_classes=10)` builds a module. A generator maps
+latents [B, latent_dim] (and labels [B]) to float32 images [B, H, W, C] in [-1, 1]; a discriminator,
+or critic, maps images to float32 logits [B]. Both take `train` by keyword.
+
+    mlp             vanilla GAN, fully connected
+    dcgan_8x8       dense 8x8x256, 128, 64, 3x3 to the image / 64, 128; also WGAN-GP's
+    dcgan_4x4       dense 4x4x512, 256, 128, image, LeakyReLU / 128, 256, 512 with dropout
+    dcgan_radford   as Radford et al.: convolutions only, batch normalisation in both
+"""
+
+import difflib
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import flax.linen as nn
+
+from gan_jax.networks.dcgan import DCGANDiscriminator, DCGANGenerator
+from gan_jax.networks.mlp import MLPDiscriminator, MLPGenerator
+
+GENERATORS: Mapping[str, Callable[..., nn.Module]] = {
+    "mlp": MLPGenerator,
+    "dcgan_8x8": functools.partial(
+        DCGANGenerator, features=64, base_size=8, projection="dense", output_kernel=3
+    ),
+    "dcgan_4x4": functools.partial(
+        DCGANGenerator, features=128, base_size=4, projection="dense", negative_slope=0.2
+    ),
+    "dcgan_radford": functools.partial(
+        DCGANGenerator, features=128, base_size=4, projection="conv"
+    ),
+}
+DISCRIMINATORS: Mapping[str, Callable[..., nn.Module]] = {
+    "mlp": MLPDiscriminator,
+    "dcgan_8x8": functools.partial(DCGANDiscriminator, features=64, base_size=8),
+    "dcgan_4x4": functools.partial(DCGANDiscriminator, features=128, base_size=4, dropout_rate=0.3),
+    "dcgan_radford": functools.partial(
+        DCGANDiscriminator, features=128, base_size=4, head="conv", normalization="batch"
+    ),
+}
+
+
+def make_generator(name: str, **fields: Any) -> nn.Module:
+    """Builds the generator of a recipe.
+
+    Args:
+        name: A key of `GENERATORS`.
+        **fields: Fields of the module; common to all are image_size, channels, width, num_classes,
+            dtype and axis_name.
+
+    Raises:
+        ValueError: No recipe has this name, or its generator no such field.
+    """
+    return _make(GENERATORS, name, fields)
+
+
+def make_discriminator(name: str, **fields: Any) -> nn.Module:
+    """Builds the discriminator, or critic, of a recipe.
+
+    Args:
+        name: A key of `DISCRIMINATORS`.
+        **fields: Fields of the module; common to all are image_size, channels, width,
+            normalization, dropout_rate, num_classes, dtype and axis_name.
+
+    Raises:
+        ValueError: No recipe has this name, or its discriminator no such field.
+    """
+    return _make(DISCRIMINATORS, name, fields)
+
+
+def _make(table, name, fields):
+    if name not in table:
+        raise ValueError(f"unknown network {name!r}{_nearest(name, table)}")
+    try:
+        return table[name](**fields)
+    except TypeError:
+        module = getattr(table[name], "func", table[name])
+        valid = [field for field in module.__dataclass_fields__ if field not in ("parent", "name")]
+        wrong = next((field for field in fields if field not in valid), None)
+        if wrong is None:
+            raise
+        raise ValueError(
+            f"network {name!r} has no field {wrong!r}{_nearest(wrong, valid)}"
+        ) from None
+
+
+def _nearest(name, valid):
+    near = difflib.get_close_matches(name, valid, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return f"{hint} Valid: {', '.join(valid)}" if hint else f"; valid: {', '.join(valid)}"
+
+
+__all__ = [
+    "DISCRIMINATORS",
+    "GENERATORS",
+    "DCGANDiscriminator",
+    "DCGANGenerator",
+    "MLPDiscriminator",
+    "MLPGenerator",
+    "make_discriminator",
+    "make_generator",
+]

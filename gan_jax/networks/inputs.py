@@ -1,0 +1,64 @@
+"""What every network checks of its inputs while it is traced, and the arithmetic of its widths."""
+
+import jax
+import jax.numpy as jnp
+
+
+def check_latents(name: str, z: jax.Array) -> None:
+    """Raises a ValueError unless z is [B, latent_dim] and floating."""
+    if z.ndim != 2 or not jnp.issubdtype(z.dtype, jnp.floating):
+        raise ValueError(
+            f"{name}: latents must be a floating array [B, latent_dim], not {z.dtype} of shape "
+            f"{z.shape}"
+        )
+
+
+def check_images(name: str, images: jax.Array, image_size: int, channels: int) -> None:
+    """Raises a ValueError unless images are [B, image_size, image_size, channels] and floating."""
+    expected = (image_size, image_size, channels)
+    if images.ndim != 4 or images.shape[1:] != expected:
+        raise ValueError(
+            f"{name}: images must be [B, {image_size}, {image_size}, {channels}], not of shape "
+            f"{images.shape}"
+        )
+    if not jnp.issubdtype(images.dtype, jnp.floating):
+        raise ValueError(
+            f"{name}: images must be floating and in [-1, 1], not {images.dtype}: normalise them"
+        )
+
+
+def check_labels(name: str, labels: jax.Array | None, num_classes: int, batch: int) -> None:
+    """Raises a ValueError unless labels are there exactly if `num_classes` > 0, [B] and integer."""
+    if num_classes == 0:
+        if labels is not None:
+            raise ValueError(f"{name}: unconditional (num_classes=0), but it was given labels")
+        return
+    if labels is None:
+        raise ValueError(f"{name}: conditional (num_classes={num_classes}), so it needs labels")
+    if labels.shape != (batch,) or not jnp.issubdtype(labels.dtype, jnp.integer):
+        raise ValueError(
+            f"{name}: labels must be integers of shape ({batch},), one for each example, not "
+            f"{labels.dtype} of shape {labels.shape}"
+        )
+
+
+def doublings(name: str, image_size: int, base_size: int) -> int:
+    """Returns n with image_size = base_size * 2**n and n >= 1; raises a ValueError if none is."""
+    ratio, remainder = divmod(image_size, base_size)
+    if remainder or ratio < 2 or ratio & (ratio - 1):
+        sizes = ", ".join(str(base_size * 2**n) for n in range(1, 5))
+        raise ValueError(f"{name}: image_size must be one of {sizes}, ..., not {image_size}")
+    return ratio.bit_length() - 1
+
+
+def scale_width(features: int, width: float) -> int:
+    """Returns `features` * `width`, rounded, and at least 4."""
+    if width <= 0:
+        raise ValueError(f"width must be positive, not {width}")
+    return max(4, round(features * width))
+
+
+def check_normalization(name: str, normalization: str) -> None:
+    """Raises a ValueError unless the normalization is one that exists."""
+    if normalization not in ("none", "batch"):
+        raise ValueError(f"{name}: normalization must be 'none' or 'batch', not {normalization!r}")
