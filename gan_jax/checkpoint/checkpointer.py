@@ -19,24 +19,21 @@ drawn from a run that is still training.
 import contextlib
 import os
 import pathlib
-import re
 import shutil
 from collections.abc import Mapping
 from typing import Any
 
 import jax
 import numpy as np
-import orbax.checkpoint as ocp
 from absl import logging
 
-from gan_jax.checkpoint import errors, files, leaves
+from gan_jax.checkpoint import errors, files, leaves, orbax_manager
 from gan_jax.checkpoint.errors import CheckpointError, DamagedError
 
 PyTree = Any
 
 _DISCARDED = "discarded"  # Orbax moves an outdated checkpoint here by one atomic rename.
 _DAMAGED = "damaged-{}"
-_TEMPORARY = re.compile(r"^\d+\.orbax-checkpoint-tmp")
 
 
 class Checkpointer:
@@ -66,10 +63,10 @@ class Checkpointer:
         self._directory = pathlib.Path(os.path.abspath(directory))
         self._keep = keep
         self._asynchronous = asynchronous
-        self._manager: ocp.CheckpointManager | None = None
+        self._manager: orbax_manager.Manager | None = None
         self._in_flight: int | None = None
         self._damaged: list[int] = []
-        errors.quieten_orbax()
+        orbax_manager.quieten()
 
     def __enter__(self) -> "Checkpointer":
         return self
@@ -122,18 +119,18 @@ class Checkpointer:
         arrays, record = leaves.describe(step, state, progress)
         self._in_flight = step
         try:
-            self._writer().save(
-                step,
-                args=ocp.args.Composite(
-                    state=ocp.args.StandardSave(arrays), record=ocp.args.JsonSave(record)
-                ),
-                # The caller decides when to save; Orbax's own policy must not drop a step.
-                force=True,
-            )
+            if self._manager is None:
+                self._empty_discarded()
+                self._manager = orbax_manager.writer(
+                    self._directory,
+                    keep=self._keep,
+                    discarded=_DISCARDED,
+                    before_commit=self._seal_in_flight,
+                )
+            orbax_manager.write(self._manager, step, arrays, record)
         except Exception as error:
             raise self._write_failed(step, error) from error
         if not self._asynchronous:
-            self._seal_in_flight()
             self.wait()
 
     def restore(
@@ -206,11 +203,11 @@ class Checkpointer:
         """
         if self._in_flight is None or self._manager is None:
             return
-        step, self._in_flight = self._in_flight, None
         try:
             self._manager.wait_until_finished()
         except Exception as error:
-            raise self._write_failed(step, error) from error
+            raise self._write_failed(self._in_flight, error) from error
+        self._in_flight = None
         self._empty_discarded()
 
     def close(self) -> None:
@@ -224,55 +221,23 @@ class Checkpointer:
         finally:
             self._drop_manager()
 
-    def _writer(self) -> ocp.CheckpointManager:
-        if self._manager is None:
-            self._manager = ocp.CheckpointManager(
-                self._directory,
-                options=ocp.CheckpointManagerOptions(
-                    max_to_keep=self._keep,
-                    create=True,
-                    cleanup_tmp_directories=True,
-                    # Removing file by file could be killed half-way and leave a broken checkpoint.
-                    todelete_subdir=_DISCARDED,
-                    enable_async_checkpointing=self._asynchronous,
-                    async_options=ocp.options.AsyncOptions(
-                        post_finalization_callback=self._seal_in_flight
-                    ),
-                    # Reading a damaged checkpoint's metadata here would raise before we can help.
-                    lightweight_initialize=True,
-                    atomicity_options=ocp.options.AtomicityOptions(
-                        mode=ocp.options.AtomicityMode.ATOMIC_RENAME
-                    ),
-                ),
-            )
-        return self._manager
-
     def _seal_in_flight(self) -> None:
-        """Adds checksums of the files to the checkpoint that has just been committed."""
-        if jax.process_index() == 0 and self._in_flight is not None:
-            # The checkpoint is whole without them, so a disk that is full only now loses nothing.
-            with contextlib.suppress(OSError):
-                files.seal(self._directory / str(self._in_flight))
+        """Adds checksums of its files to the checkpoint that is about to be committed."""
+        if jax.process_index() == 0:
+            final = self._directory / str(self._in_flight)
+            temporary = list(self._directory.glob(f"{self._in_flight}{orbax_manager.TEMPORARY}*"))
+            files.seal(temporary[0] if temporary else final)
 
     def _read(self, step: int) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Returns the record and the verified arrays {name: array} of one checkpoint."""
-        options = ocp.CheckpointManagerOptions(
-            read_only=True, create=False, lightweight_initialize=True
-        )
-        # Whatever a damaged file makes Orbax raise, the answer is the same: pass it over.
         try:
             files.verify(self._directory / str(step))
-            with ocp.CheckpointManager(self._directory, options=options) as manager:
-                items = manager.restore(
-                    step,
-                    args=ocp.args.Composite(
-                        state=ocp.args.StandardRestore(), record=ocp.args.JsonRestore()
-                    ),
-                )
-            return items["record"], leaves.verify(step, items["record"], items["state"])
+            arrays, record = orbax_manager.read(self._directory, step)
+            return record, leaves.verify(step, record, arrays)
         except DamagedError:
             raise
         except Exception as error:
+            # Whatever a damaged file makes Orbax raise, the answer is the same: pass it over.
             raise DamagedError(errors.reason(error)) from error
 
     def _write_failed(self, step: int, error: Exception) -> CheckpointError:
@@ -280,9 +245,8 @@ class Checkpointer:
         self._drop_manager()
         if jax.process_index() == 0 and self._directory.is_dir():
             # On a full disk the room of the half-written checkpoint is needed at once.
-            for entry in self._directory.iterdir():
-                if _TEMPORARY.match(entry.name):
-                    shutil.rmtree(entry, ignore_errors=True)
+            for entry in self._directory.glob(f"*{orbax_manager.TEMPORARY}*"):
+                shutil.rmtree(entry, ignore_errors=True)
         latest, reason = self.latest_step(), errors.reason(error)
         rest = "there is no older one" if latest is None else f"the last whole one is {latest}"
         return CheckpointError(
@@ -308,7 +272,7 @@ class Checkpointer:
                 os.replace(self._directory / str(step), aside)
                 logging.warning("damaged checkpoint %d is kept as %s", step, aside)
         if jax.process_count() > 1:
-            ocp.multihost.sync_global_processes("gan_jax.checkpoint.set_damaged_aside")
+            orbax_manager.barrier(f"set_damaged_aside.{damaged}")
 
     def _empty_discarded(self) -> None:
         if jax.process_index() == 0:

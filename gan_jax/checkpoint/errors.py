@@ -1,10 +1,7 @@
 """What can go wrong with a checkpoint, said in one line."""
 
 import errno
-import logging as python_logging
 import os
-
-from absl import logging
 
 
 class CheckpointError(OSError):
@@ -28,16 +25,3 @@ def reason(error: BaseException) -> str:
         if os.strerror(number) in text:
             return os.strerror(number).lower()
     return f"{type(error).__name__}: {text[:200]}"
-
-
-def quieten_orbax() -> None:
-    """Keeps Orbax's progress reports, and tracebacks of errors we raise, off the terminal."""
-    logger = python_logging.getLogger("absl")
-    if _from_elsewhere not in logger.filters:
-        logger.addFilter(_from_elsewhere)
-
-
-def _from_elsewhere(record: python_logging.LogRecord) -> bool:
-    if logging.get_verbosity() >= logging.DEBUG:
-        return True
-    return f"{os.sep}orbax{os.sep}" not in record.pathname

@@ -3,7 +3,7 @@
 The record in the checkpoint (see ``leaves``) already tells whether the arrays that were read are
 the arrays that were saved. The checksums here are looked at first: TensorStore, given a damaged
 file, prints tracebacks from its own threads, and the user is owed one line. A checkpoint without
-them (killed between the commit and the last write) is still judged by its record.
+them is still judged by its record.
 """
 
 import json
@@ -18,22 +18,24 @@ _BLOCK = 1 << 20
 
 
 def seal(folder: pathlib.Path) -> None:
-    """Writes down size and CRC-32 of every file in the folder of a checkpoint.
+    """Writes down size and CRC-32 of every file in the sub-folders of a checkpoint.
+
+    Orbax's own notes at the top of the folder still change after this.
 
     Args:
-      folder: Folder of a checkpoint that is whole.
+      folder: Folder of a checkpoint whose items are complete.
 
     Raises:
       OSError: If a file cannot be read or written; the folder is then as before.
     """
     sums = {
         path.relative_to(folder).as_posix(): [path.stat().st_size, _crc32(path)]
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != _NAME
+        for path in sorted(folder.glob("*/**/*"))
+        if path.is_file()
     }
     temporary = folder / f"{_NAME}.tmp"
     try:
-        temporary.write_text(json.dumps({"files": sums}, indent=1))
+        temporary.write_text(json.dumps({"files": sums, "crc32": _crc32_of_json(sums)}, indent=1))
         os.replace(temporary, folder / _NAME)
     except OSError:
         temporary.unlink(missing_ok=True)
@@ -50,11 +52,13 @@ def verify(folder: pathlib.Path) -> None:
       DamagedError: If a file is missing or differs; names the first one.
     """
     try:
-        sums = json.loads((folder / _NAME).read_bytes())["files"]
-    except FileNotFoundError:
-        return
-    except (ValueError, KeyError, TypeError):
-        # The checksums themselves are damaged: the record inside the checkpoint has to decide.
+        written = json.loads((folder / _NAME).read_bytes())
+        sums = written["files"]
+        trusted = written["crc32"] == _crc32_of_json(sums)
+    except (OSError, ValueError, KeyError, TypeError):
+        trusted = False
+    if not trusted:
+        # Without checksums to go by, the record inside the checkpoint has to decide.
         return
     for name, (size, crc32) in sums.items():
         path = folder / name
@@ -64,6 +68,10 @@ def verify(folder: pathlib.Path) -> None:
             raise DamagedError(f"{name} has {path.stat().st_size} bytes instead of {size}")
         if _crc32(path) != crc32:
             raise DamagedError(f"{name} does not match its checksum")
+
+
+def _crc32_of_json(value: object) -> int:
+    return zlib.crc32(json.dumps(value, sort_keys=True).encode())
 
 
 def _crc32(path: pathlib.Path) -> int:
