@@ -16,6 +16,7 @@ _log = logging.getLogger(__name__)
 
 _FOLDER = "folder:"
 _BATCH = 256
+_THREADED_BYTES = 8192
 
 
 def load(
@@ -158,7 +159,7 @@ def _decode_all(
     with bar, ThreadPoolExecutor() as pool:
         for start in range(0, source.length, _BATCH):
             examples = source.read(start, min(start + _BATCH, source.length))
-            results = list(pool.map(attempt, examples))
+            results = list((pool.map if _are_large(examples) else map)(attempt, examples))
             broken = tuple(
                 f"{example.name} ({_reason(result)})"
                 for example, result in zip(examples, results, strict=True)
@@ -179,6 +180,15 @@ def _decode_all(
             stacked = np.stack(images) if images else np.empty(shape, np.uint8)
             yield cache.Decoded(stacked, np.array(labels, np.int32), broken)
             bar.update(len(examples))
+
+
+def _are_large(examples: Sequence[sources.Example]) -> bool:
+    """Whether threads help: below this, handing the interpreter lock around costs more."""
+    sizes = [
+        e.encoded.stat().st_size if isinstance(e.encoded, Path) else len(e.encoded)
+        for e in examples
+    ]
+    return sum(sizes) > _THREADED_BYTES * len(sizes)
 
 
 def _reason(error: Exception) -> str:

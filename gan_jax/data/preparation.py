@@ -12,7 +12,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-_CONNECT_SECONDS = 3.0
+_CONNECT_SECONDS = 4.0
 
 
 def one_line(error: BaseException) -> str:
@@ -106,27 +106,27 @@ def any_reachable(hosts: list[tuple[str, int]], timeout: float = _CONNECT_SECOND
         return False
 
 
-def _leftover_places(builder: Any) -> list[Path]:
-    """Returns the folders that preparing writes to, innermost first."""
+def _written_places(builder: Any) -> list[Path]:
+    """Returns the folders that preparing writes to, inner ones before those that hold them."""
     root = Path(builder.data_dir_root)
-    version = Path(builder.data_dir)
-    above = [p for p in version.parents if root in p.parents]
-    return [root / "downloads" / "extracted", root / "downloads", *above, root]
+    downloads = root / "downloads"
+    above = [p for p in Path(builder.data_dir).parents if root in p.parents]
+    return [downloads / builder.name, downloads / "extracted", downloads, *above, root]
 
 
 def _listing(builder: Any) -> set[Path]:
-    places = _leftover_places(builder)
-    existing = {place for place in places if place.exists()}
-    return existing.union(*(place.iterdir() for place in existing if place.is_dir()))
+    places = [place for place in _written_places(builder) if place.is_dir()]
+    return set(places).union(*(place.iterdir() for place in places))
 
 
 def _remove_new_leftovers(builder: Any, before: set[Path]) -> None:
     """Removes unfinished downloads and folders, and empty folders, that were not there before."""
-    for place in _leftover_places(builder):
+    for place in _written_places(builder):
         if not place.is_dir():
             continue
         for path in set(place.iterdir()) - before:
             if path.name.startswith("incomplete.") or ".tmp." in path.name:
                 shutil.rmtree(path, ignore_errors=True)
-        if place not in before and not any(place.iterdir()):
-            place.rmdir()
+        # tfds notes a data set's default config here before it has prepared one.
+        if place not in before and {p.name for p in place.iterdir()} <= {".config"}:
+            shutil.rmtree(place, ignore_errors=True)

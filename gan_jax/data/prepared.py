@@ -4,6 +4,7 @@ Reading needs no TensorFlow, preparing does.
 """
 
 import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ import numpy as np
 from gan_jax.data import preparation
 from gan_jax.data.dataset import nearest
 from gan_jax.data.sources import Example, Source
+from gan_jax.data.tfrecord import TFRecords
+
+Read = Callable[[Sequence[int]], Sequence[dict[str, Any]]]
 
 
 def source(name: str, *, split: str, data_dir: str | Path | None, progress: bool) -> Source:
@@ -27,8 +31,8 @@ def source(name: str, *, split: str, data_dir: str | Path | None, progress: bool
 
     Raises:
       ValueError: an unknown name or split, or no 8-bit image feature.
-      OSError: the data set cannot be had, is damaged, or is stored as something else than
-        array_record.
+      OSError: the data set cannot be had, is damaged, or is stored in a format other than
+        array_record, parquet and tfrecord.
     """
     directory = None if data_dir is None else str(Path(data_dir).expanduser())
     builder = _builder(name, directory)
@@ -38,12 +42,11 @@ def source(name: str, *, split: str, data_dir: str | Path | None, progress: bool
         builder = _builder(name, directory)
     image_key, label_key, channels = _features(builder.info.features, name)
     _check_split(builder, split, name)
-    records = _open(builder, split, name)
-    length = len(records)
+    length, read_rows = _open(builder, split, name)
 
     def read(start: int, stop: int) -> list[Example]:
         try:
-            rows = records.__getitems__(range(start, stop))
+            rows = read_rows(range(start, stop))
         except Exception as e:
             raise _damaged(builder, name, e) from e
         return [
@@ -122,24 +125,24 @@ def _check_split(builder: Any, split: str, name: str) -> None:
             raise ValueError(f"data set {name!r} has no split {base!r}; {nearest(base, splits)}")
 
 
-def _open(builder: Any, split: str, name: str) -> Any:
+def _open(builder: Any, split: str, name: str) -> tuple[int, Read]:
     import tensorflow_datasets as tfds
 
     formats = {f.value for f in builder.info.available_file_formats()}
-    if not formats & {"array_record", "parquet"}:
-        raise OSError(
-            f"data set {name!r} at {builder.data_dir} is stored as {', '.join(sorted(formats))}, "
-            "which cannot be read at random; give another data_dir to prepare it afresh, or "
-            f"convert it: tfds convert_format --root_data_dir={builder.data_dir} "
-            "--out_file_format=array_record"
-        )
     raw = {
         key: tfds.decode.SkipDecoding()
         for key, feature in builder.info.features.items()
         if type(feature) is tfds.features.Image
     }
     try:
-        records = builder.as_data_source(split, decoders=raw)
+        if formats & {"array_record", "parquet"}:
+            records = builder.as_data_source(split, decoders=raw)
+            read = records.__getitems__
+        elif "tfrecord" in formats:
+            records = TFRecords(builder.info.splits[split].file_instructions)
+            read = _reader(records, builder.info.features, raw)
+        else:
+            raise ValueError(f"stored as {', '.join(sorted(formats)) or 'an unknown format'}")
         declared = builder.info.splits[split].num_examples
         found = len(records)
     except Exception as e:
@@ -148,7 +151,17 @@ def _open(builder: Any, split: str, name: str) -> Any:
         raise ValueError(f"split {split!r} of data set {name!r} is empty")
     if found != declared:
         raise _damaged(builder, name, ValueError(f"{found} examples instead of {declared}"))
-    return records
+    return found, read
+
+
+def _reader(records: TFRecords, features: Any, decoders: dict[str, Any]) -> Read:
+    def read(keys: Sequence[int]) -> list[dict[str, Any]]:
+        return [
+            features.deserialize_example_np(record, decoders=decoders)
+            for record in records.__getitems__(keys)
+        ]
+
+    return read
 
 
 def _damaged(builder: Any, name: str, error: Exception) -> OSError:
