@@ -1,0 +1,34 @@
+# make quickstart   sets up .venv and trains a conditional GAN on the embedded digits
+# make test         sets up .venv and runs the linter and the tests
+PYTHON ?= python3
+VENV ?= .venv
+WORKDIR ?= runs/quickstart
+PY = $(VENV)/bin/python
+
+.PHONY: quickstart test lint clean
+
+quickstart: $(VENV)/.ready
+	$(PY) main.py --config=configs/cgan_digits.py --workdir=$(WORKDIR)
+
+test: $(VENV)/.ready-to-test lint
+	$(PY) -m pytest -n 2 --dist loadfile
+
+lint: $(VENV)/.ready-to-test
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "error: gan_jax needs Python 3.11 or newer: make PYTHON=python3.12 ..." >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.ready: $(VENV)/bin/python requirements.txt
+	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+$(VENV)/.ready-to-test: $(VENV)/.ready pyproject.toml
+	$(PY) -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	touch $@
+
+clean:
+	rm -rf $(VENV)

@@ -1,0 +1,27 @@
+"""Conditional GAN on scikit-learn's digits: the quickstart, no download.
+
+Paper: Mirza & Osindero 2014, arXiv:1411.1784.
+Command: make quickstart, or
+python main.py --config=configs/cgan_digits.py --workdir=runs/quickstart
+Hardware: two CPU cores, three to four minutes.
+Expect: a grid of ten rows, a digit a row, that one can read.
+"""
+
+from ml_collections import ConfigDict
+
+from configs import common
+
+
+def get_config(variant: str = "full") -> ConfigDict:
+    """The config; `variant` is full or smoke."""
+    config = common.base()
+    config.family = "cgan"
+    config.width = 0.25
+    config.latent_dim = 64
+    config.ema_decay = 0.99
+    config.data.name = "digits"
+    config.steps = 3_000
+    config.log_every = 100
+    config.sample_every = 500
+    config.checkpoint_every = 500
+    return common.finish(config, variant)

@@ -1,0 +1,22 @@
+"""The vanilla GAN: fully connected networks on MNIST.
+
+Paper: Goodfellow et al. 2014, arXiv:1406.2661. The saturating loss of the paper's game is
+--config.loss=minimax.
+Command: python main.py --config=configs/vanilla_mnist.py --workdir=runs/vanilla
+Hardware: any; about 20 steps a second on two CPU cores.
+Expect: digits that can be read, with speckles, after 10,000 steps.
+"""
+
+from ml_collections import ConfigDict
+
+from configs import common
+
+
+def get_config(variant: str = "full") -> ConfigDict:
+    """The config; `variant` is full or smoke."""
+    config = common.base()
+    config.family = "vanilla"
+    config.network = "mlp"
+    config.data.name = "mnist"
+    config.steps = 20_000
+    return common.finish(config, variant)

@@ -1,0 +1,26 @@
+"""WGAN-GP on CIFAR-10, on the first DCGAN's networks, five critic steps.
+
+Paper: Gulrajani et al. 2017, arXiv:1704.00028: penalty 10, Adam 1e-4 with decays 0.0 and 0.9.
+Command: python main.py --config=configs/wgan_gp_cifar10.py --workdir=runs/wgan_gp
+One critic step a generator step: --config.discriminator.steps=1.
+Hardware: one GPU or TPU core; about a second a step on two CPU cores.
+Expect: the critic's loss rises towards zero; coloured objects after 1,500 steps. FID is not
+measured here yet; StudioGAN publishes 54.0, other code bases 19.8 for a larger CNN.
+"""
+
+from ml_collections import ConfigDict
+
+from configs import common
+
+
+def get_config(variant: str = "full") -> ConfigDict:
+    """The config; `variant` is full or smoke."""
+    config = common.base()
+    config.family = "wgan_gp"
+    config.loss = "wasserstein"
+    config.penalty.name = "gradient_penalty"
+    config.discriminator.steps = 5
+    config.generator_optimizer = common.optimizer("adam", 1e-4, b1=0.0, b2=0.9)
+    config.discriminator_optimizer = common.optimizer("adam", 1e-4, b1=0.0, b2=0.9)
+    config.steps = 50_000
+    return common.finish(config, variant)
