@@ -1,0 +1,29 @@
+"""What a run tells: metrics, progress, images, plots, tables. Generic over dicts and pytrees."""
+
+from gan_jax.telemetry.files import write_bytes_atomically, write_json_atomically
+from gan_jax.telemetry.images import image_grid, labelled_grid, save_png, to_pixels
+from gan_jax.telemetry.metrics import MetricsLog, NonFiniteLossError, check_finite, read_metrics
+from gan_jax.telemetry.plots import plot_losses, plot_probabilities
+from gan_jax.telemetry.progress import ProgressBar, say
+from gan_jax.telemetry.summary import environment, parameter_table
+from gan_jax.telemetry.tensorboard import TensorBoard
+
+__all__ = [
+    "MetricsLog",
+    "NonFiniteLossError",
+    "ProgressBar",
+    "TensorBoard",
+    "check_finite",
+    "environment",
+    "image_grid",
+    "labelled_grid",
+    "parameter_table",
+    "plot_losses",
+    "plot_probabilities",
+    "read_metrics",
+    "save_png",
+    "say",
+    "to_pixels",
+    "write_bytes_atomically",
+    "write_json_atomically",
+]

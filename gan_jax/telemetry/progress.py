@@ -1,0 +1,132 @@
+"""Progress: a bar on a terminal, a plain line every so often elsewhere."""
+
+import collections
+import sys
+import time
+from collections.abc import Callable, Mapping
+from typing import IO, Any
+
+_WINDOW = 20  # Updates that the rates are measured over.
+
+
+def say(text: str, file: IO[str] | None = None) -> None:
+    """Prints a line (to stdout where no file is given) without tearing a bar that is shown."""
+    import tqdm
+
+    tqdm.tqdm.write(text, file=file or sys.stdout)
+    (file or sys.stdout).flush()
+
+
+class ProgressBar:
+    """Steps done, steps/s, images/s, time left and a few metrics.
+
+    On a terminal this is one line that is drawn again and again; elsewhere (a file, a pipe, a
+    batch system's log) it is a new plain line every ``interval`` seconds and one at the end. Rates
+    are those of the last updates of this process, so neither the compile nor the steps of an
+    earlier run that was resumed count. A context manager; leaving it ends the bar.
+    """
+
+    def __init__(
+        self,
+        steps: int,
+        *,
+        start: int = 0,
+        enabled: bool = True,
+        interval: float = 10.0,
+        file: IO[str] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ):
+        """Starts the clock.
+
+        Args:
+          steps: The step that the run ends at.
+          start: The step it starts at, not 0 where it is resumed.
+          enabled: Whether to show anything; only one process of several should.
+          interval: Seconds between plain lines.
+          file: Where to; stderr by default.
+          clock: What tells the time, in seconds.
+        """
+        self._steps, self._start, self._step = steps, start, start
+        self._enabled, self._interval, self._clock = enabled, interval, clock
+        self._file = file or sys.stderr
+        # (time, step, images so far); the first is the start of the process, compile included.
+        self._seen = collections.deque([(clock(), start, 0)], maxlen=_WINDOW)
+        self._updates = 0
+        self._last_line = clock()
+        self._postfix: dict[str, Any] = {}
+        self._bar = None
+        if enabled and self._file.isatty():
+            import tqdm
+
+            self._bar = tqdm.tqdm(
+                total=steps,
+                initial=start,
+                file=self._file,
+                bar_format="{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{postfix}",
+                dynamic_ncols=True,
+            )
+
+    def __enter__(self) -> "ProgressBar":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+    def update(self, step: int, images: int = 0, postfix: Mapping[str, Any] | None = None) -> None:
+        """Tells how far the run is.
+
+        Args:
+          step: Steps done, those before ``start`` included.
+          images: Real images that went into the steps since the last update.
+          postfix: Metrics to show; those of the last update that had any stay until then.
+        """
+        now = self._clock()
+        self._updates += 1
+        if self._updates == 2:
+            # From here on there is a span without the compile to measure.
+            self._seen.popleft()
+        self._seen.append((now, step, self._seen[-1][2] + images))
+        self._step = step
+        if postfix:
+            self._postfix = dict(postfix)
+        if not self._enabled:
+            return
+        if self._bar is not None:
+            self._bar.set_postfix_str(self.describe(), refresh=False)
+            self._bar.update(step - self._bar.n)
+        elif step >= self._steps or self._updates == 1 or now - self._last_line >= self._interval:
+            self._last_line = now
+            print(f"step {step}/{self._steps}, {self.describe()}", file=self._file, flush=True)
+
+    def rates(self) -> tuple[float, float]:
+        """Returns (steps a second, images a second) over the last updates; 0 before the first."""
+        (then, first, images_then), (now, last, images_now) = self._seen[0], self._seen[-1]
+        seconds = now - then
+        if seconds <= 0:
+            return 0.0, 0.0
+        return (last - first) / seconds, (images_now - images_then) / seconds
+
+    def describe(self) -> str:
+        """Returns the rates, the time left and the metrics in one line."""
+        steps_per_second, images_per_second = self.rates()
+        parts = [f"{steps_per_second:.3g} steps/s"]
+        if images_per_second:
+            parts.append(f"{images_per_second:,.0f} images/s")
+        if steps_per_second and self._step < self._steps:
+            parts.append(f"{_duration((self._steps - self._step) / steps_per_second)} left")
+        for name, value in self._postfix.items():
+            shown = f"{float(value):.4g}" if isinstance(value, float) else str(value)
+            parts.append(f"{name} {shown}")
+        return ", ".join(parts)
+
+    def close(self) -> None:
+        """Ends the bar; the last line stays."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+
+def _duration(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
