@@ -86,9 +86,10 @@ def decode(encoded: bytes | Path, image_size: int, channels: int) -> np.ndarray:
 
 def _resize(image: Image.Image, image_size: int) -> Image.Image:
     side = min(image.size)
-    left, top = ((length - side) / 2 for length in image.size)
-    box = (left, top, left + side, top + side)
-    return image.resize((image_size, image_size), Image.Resampling.BICUBIC, box=box)
+    left, top = ((length - side) // 2 for length in image.size)
+    # Cropped first: resize's own `box` would let the filter see pixels that are cut off.
+    square = image.crop((left, top, left + side, top + side))
+    return square.resize((image_size, image_size), Image.Resampling.BICUBIC)
 
 
 def folder(path: Path) -> Source:
