@@ -16,7 +16,11 @@ _PROBABILITIES = {
     "probability/fake_before": "D(G(z)) before the generator's update",
     "probability/fake_after": "D(G(z)) after the generator's update",
 }
-_CRITICS = {"critic/real": "real images", "critic/fake": "generated images"}
+_CRITICS = {
+    "critic/real": "real images",
+    "critic/fake_before": "generated images before the generator's update",
+    "critic/fake_after": "generated images after the generator's update",
+}
 
 
 def plot_losses(metrics: Sequence[Mapping[str, Any]], path: str | os.PathLike) -> bool:
@@ -41,7 +45,7 @@ def plot_probabilities(metrics: Sequence[Mapping[str, Any]], path: str | os.Path
     """Plots D(x) and D(G(z)) over the steps, or a critic's scores where there are those.
 
     Reads ``probability/real``, ``probability/fake_before`` and ``probability/fake_after``; or
-    ``critic/real`` and ``critic/fake``, whose scores are no probabilities.
+    the same names of ``critic/``, whose scores are no probabilities.
 
     Args:
       metrics: The lines of ``metrics.jsonl`` (``read_metrics``).
@@ -92,7 +96,8 @@ def _plot(metrics, labels, path, *, title: str, y_label: str, probability: bool 
     axes.set(title=title, xlabel="step", ylabel=y_label)
     axes.grid(alpha=0.25)
     axes.margins(x=0.01)
-    axes.legend(loc="best", frameon=True, fontsize="small")
+    # Below the axes, where it cannot hide a line.
+    figure.legend(loc="outside lower center", ncols=len(axes.get_legend_handles_labels()[0]))
     buffer = io.BytesIO()
     # Without the version of the software the same metrics give the same bytes.
     figure.savefig(buffer, format="png", metadata={"Software": None})

@@ -1,0 +1,394 @@
+"""The training loop: feeds the compiled steps, and looks after everything around them."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import numpy as np
+from absl import logging
+from ml_collections import ConfigDict
+
+from gan_jax import core, data, gans, sampling, telemetry, workdir
+from gan_jax.checkpoint import Checkpointer
+from gan_jax.feed import Feed, make_feed, make_prepare
+from gan_jax.interrupt import Interrupt
+
+PyTree = Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Setup:
+    """A run before its first step: what the config asks for, built and checked.
+
+    Attributes:
+      config: The experiment.
+      dataset: What it trains on.
+      experiment: Its phases.
+      feed: The inputs of its steps.
+      image_classes: Labels that occur in the data, ascending.
+    """
+
+    config: ConfigDict
+    dataset: data.ImageDataset
+    experiment: core.Experiment
+    feed: Feed
+    image_classes: tuple[int, ...]
+
+    @property
+    def data_info(self) -> dict[str, Any]:
+        """What sampling must know of the data once it is gone, JSON-able."""
+        return {
+            "image_shape": list(self.dataset.images.shape[1:]),
+            "class_names": list(self.dataset.class_names),
+            "present_classes": list(self.image_classes),
+            "size": len(self.dataset),
+        }
+
+
+def load_data(config: ConfigDict) -> data.ImageDataset:
+    """Loads the data set of a config; raises as `gan_jax.data.load`."""
+    settings = config.data
+    return data.load(
+        settings.name,
+        split=settings.split,
+        data_dir=settings.dir or None,
+        image_size=settings.image_size,
+        channels=settings.channels or None,
+        classes=tuple(settings.classes) or None,
+        cache_dir=settings.cache_dir or None,
+    )
+
+
+def set_up(config: ConfigDict, *, dataset: data.ImageDataset | None = None) -> Setup:
+    """Loads the data, where none is given, and builds the game.
+
+    Raises:
+      ValueError: In one line, if the config asks for what does not exist or does not fit together.
+      OSError: If the data set cannot be had.
+    """
+    core.check_batch_size(config.batch_size, jax.device_count())
+    core.axis_name_of(config.parallel)
+    dataset = load_data(config) if dataset is None else dataset
+    info = gans.DataInfo(tuple(dataset.images.shape[1:]), len(dataset.class_names))
+    experiment = gans.build(config, info)
+    feed = make_feed(
+        dataset,
+        updates=experiment[0].gan.updates,
+        batch_size=config.batch_size,
+        seed=config.seed,
+        placement=config.data.placement,
+    )
+    return Setup(config, dataset, experiment, feed, dataset.present_classes)
+
+
+def chunk_function(setup: Setup) -> Callable[..., tuple[core.GanState, Any]]:
+    """The pure chunk of steps of the run's game; see `core.make_chunk`."""
+    step = core.make_step(
+        setup.experiment[0].gan,
+        prepare=make_prepare(**setup.config.data.augment.to_dict()),
+        axis_name=core.axis_name_of(setup.config.parallel),
+    )
+    return core.make_chunk(step)
+
+
+def compile_steps(setup: Setup) -> core.Compiled:
+    """The compiled chunk of steps of the run's game."""
+    return core.compile_chunk(chunk_function(setup), mode=setup.config.parallel)
+
+
+def steps_per_call(config: ConfigDict) -> int:
+    """Steps to send to the device at once: as many as wanted, if they divide all events.
+
+    A chunk never straddles a log line, a grid, a checkpoint or the end, so there is one compiled
+    program for the whole run, and a resumed run cuts its steps where the first one did.
+    """
+    wanted = config.steps_per_call or (10 if jax.default_backend() == "cpu" else 50)
+    events = [config.steps, config.log_every, config.sample_every, config.checkpoint_every]
+    common = math.gcd(*(int(event) for event in events if event > 0))
+    return max(size for size in range(1, min(wanted, common) + 1) if common % size == 0)
+
+
+def sample_steps(config: ConfigDict, feed: Feed, chunk: int) -> frozenset[int]:
+    """The steps after which a grid is drawn: the regular ones, chosen epochs, first and last."""
+    steps = {0, config.steps}
+    if config.sample_every > 0:
+        steps |= set(range(0, config.steps + 1, config.sample_every))
+    for epoch in config.sample_epochs:
+        step = math.ceil(epoch * len(feed.dataset) / feed.images_per_step)
+        steps.add(math.ceil(step / chunk) * chunk)
+    return frozenset(step for step in steps if step <= config.steps)
+
+
+def local(tree: PyTree) -> PyTree:
+    """This process's copy of arrays that are whole on every device."""
+    return jax.tree.map(lambda x: x.addressable_data(0) if isinstance(x, jax.Array) else x, tree)
+
+
+class Window:
+    """Sums of the metrics since the last log line.
+
+    The sums are part of a checkpoint's progress: a run that is killed between two log lines and
+    resumed still writes the same next line.
+    """
+
+    def __init__(self, gan: core.Gan, progress: Mapping[str, Any] | None = None):
+        self._every = {player.name: player.every for player in gan.players}
+        self._observers = {player.name for player in gan.players if not player.networks}
+        self._sums = {name: list(pair) for name, pair in (progress or {}).items()}
+
+    def add(self, first_step: int, metrics: Mapping[str, Mapping[str, np.ndarray]]) -> None:
+        """Adds a chunk: `{player: {name: float [steps]}}`, the first of which is `first_step`.
+
+        Raises:
+          NonFiniteLossError: If a loss or another metric is NaN or infinite, naming its step.
+        """
+        steps = first_step + np.arange(len(next(iter(next(iter(metrics.values())).values()))))
+        for step_index, step in enumerate(steps):
+            row = {}
+            for player, values in metrics.items():
+                if step % self._every[player] == 0:
+                    row.update(self._named(player, values, step_index))
+            telemetry.check_finite(row, step=int(step) + 1)
+            for name, value in row.items():
+                total = self._sums.setdefault(name, [0.0, 0])
+                total[0] += value
+                total[1] += 1
+
+    def _named(self, player: str, values: Mapping[str, np.ndarray], index: int):
+        named = {name: float(value[index]) for name, value in values.items()}
+        loss = named.pop("loss")
+        return named if player in self._observers else {f"loss/{player}": loss, **named}
+
+    def means(self) -> dict[str, float]:
+        """Means since the last call, which starts a new window."""
+        means = {name: total / count for name, (total, count) in sorted(self._sums.items())}
+        self._sums = {}
+        return means
+
+    def progress(self) -> dict[str, list[float]]:
+        """The sums, JSON-able."""
+        return {name: list(pair) for name, pair in self._sums.items()}
+
+
+class Clock:
+    """Rates since the last log line, and the time an epoch takes at that rate."""
+
+    def __init__(self, feed: Feed):
+        self._feed = feed
+        self._last: tuple[float, int] | None = None
+
+    def tick(self, step: int) -> None:
+        """Starts the clock, after the first call: what compiling takes is no rate of steps."""
+        if self._last is None:
+            self._last = (time.perf_counter(), step)
+
+    def rates(self, step: int) -> dict[str, float]:
+        """Steps and real images a second, and seconds an epoch."""
+        now, (then, last) = time.perf_counter(), self._last
+        if step == last:
+            return {}
+        self._last = (now, step)
+        steps_per_second = (step - last) / max(now - then, 1e-9)
+        images_per_second = steps_per_second * self._feed.images_per_step
+        return {
+            "time/steps_per_second": steps_per_second,
+            "time/images_per_second": images_per_second,
+            "time/epoch_seconds": len(self._feed.dataset) / max(images_per_second, 1e-9),
+        }
+
+
+class Grids:
+    """Draws the same noise again and again as training goes on."""
+
+    def __init__(self, setup: Setup, where: workdir.Workdir):
+        self._sampler = setup.experiment[0].gan.samplers["generator"]
+        self._draw = sampling.make_compiled_draw(self._sampler)
+        self._where = where
+        names = setup.dataset.class_names
+        # More rows than this are no longer looked at.
+        self._classes = setup.image_classes[:20]
+        self._names = [names[label] for label in self._classes] if names else []
+        self._latents, self._labels, self._rows = sampling.grid_inputs(
+            self._sampler, seed=setup.config.seed, classes=self._classes
+        )
+
+    def save(self, state: core.GanState) -> np.ndarray:
+        """Draws the grid of a state, writes its PNG, and returns it, uint8 [H, W, 3]."""
+        state = local(state.replace(key=None))
+        params = core.sampling_params(state)
+        images = sampling.draw_batches(
+            self._draw,
+            {name: params[name] for name in self._sampler.networks},
+            {name: state.variables[name] for name in self._sampler.networks},
+            self._latents,
+            self._labels,
+            len(self._latents),
+        )
+        grid = sampling.make_grid(
+            images, rows=self._rows, names=self._names if self._labels is not None else []
+        )
+        telemetry.save_png(self._where.grid(int(state.step)), grid)
+        return grid
+
+
+def train(config: ConfigDict, path: str, *, interrupt: Interrupt | None = None) -> int:
+    """Trains the experiment of `config` in the folder `path`, or goes on where it stopped.
+
+    Args:
+      config: The experiment.
+      path: The workdir.
+      interrupt: Tells the loop to stop; SIGTERM and Ctrl-C by default.
+
+    Returns:
+      The number of finished steps: `config.steps`, or fewer where the run was interrupted.
+
+    Raises:
+      ValueError: In one line: a config that cannot be, a folder that holds another experiment.
+      OSError: If data cannot be had or a file cannot be written.
+      NonFiniteLossError: If a loss is not finite.
+      CheckpointError: If no checkpoint can be read, or one cannot be written.
+    """
+    _check_events(config)
+    workdir.check(path, config)
+    setup = set_up(config)
+    where = workdir.claim(path, config, setup.data_info)
+    with (
+        Checkpointer(where.checkpoints, keep=config.keep_checkpoints) as checkpointer,
+        interrupt or Interrupt() as stop,
+    ):
+        return _Loop(setup, where, checkpointer).run(stop)
+
+
+class _Loop:
+    """One run of the loop, from a start or a checkpoint to the end or an interruption."""
+
+    def __init__(self, setup: Setup, where: workdir.Workdir, checkpointer: Checkpointer):
+        self.setup, self.where, self.checkpointer = setup, where, checkpointer
+        self.config, self.gan = setup.config, setup.experiment[0].gan
+        self.main = jax.process_index() == 0
+        self.chunk = steps_per_call(self.config)
+        self.sample_at = sample_steps(self.config, setup.feed, self.chunk)
+        self.compiled = compile_steps(setup)
+        self.state, progress = self._start()
+        self.step = int(self.state.step)
+        self.window = Window(self.gan, progress.get("window"))
+        self.metrics = telemetry.MetricsLog(where.metrics) if self.main else None
+        self.grids = Grids(setup, where) if self.main else None
+
+    def _start(self) -> tuple[core.GanState, dict[str, Any]]:
+        """The newest state that can be read, or a fresh one, on the devices."""
+        seed = self.config.seed
+        init = jax.jit(lambda: core.init_state(self.gan, seed))
+        if self.checkpointer.latest_step() is None:
+            state, progress = init(), {}
+        else:
+            _, state, progress, warnings = self.checkpointer.restore(jax.eval_shape(init))
+            for warning in warnings:
+                telemetry.say(f"warning: {warning}")
+        return self.compiled.put_state(local(state)), progress
+
+    def run(self, stop: Interrupt) -> int:
+        config, first = self.config, self.step
+        if first > config.steps:
+            raise ValueError(
+                f"the run is at step {first} already, beyond config.steps={config.steps}: "
+                "raise config.steps to train on"
+            )
+        self._announce(first)
+        resident = self.compiled.put_state(self.setup.feed.resident_data())
+        if self.main:
+            self.metrics.truncate_after(first)
+        clock = Clock(self.setup.feed)
+        with (
+            telemetry.TensorBoard(self.where.path, start=first, enabled=self.main) as self.board,
+            telemetry.ProgressBar(config.steps, start=first, enabled=self.main) as self.bar,
+            self.setup.feed.chunks(first, config.steps, self.chunk) as chunks,
+        ):
+            if first == 0:
+                self._sample()
+            for inputs in chunks:
+                if stop.requested():
+                    break
+                self.state, metrics = self.compiled.run(
+                    self.state, self.compiled.put_inputs(inputs), resident
+                )
+                self._after_chunk(jax.device_get(local(metrics)), clock)
+            self.checkpointer.save(self.step, self.state, self._progress())
+            self.checkpointer.wait()
+        if self.main:
+            self._plot()
+        return self.step
+
+    def _after_chunk(self, metrics, clock: Clock) -> None:
+        config = self.config
+        self.window.add(self.step, metrics)
+        self.step += self.chunk
+        clock.tick(self.step)
+        shown = {}
+        if self.step % config.log_every == 0 or self.step == config.steps:
+            shown = self._log(clock)
+        if self.step in self.sample_at:
+            self._sample()
+        if config.checkpoint_every > 0 and self.step % config.checkpoint_every == 0:
+            self.checkpointer.save(self.step, self.state, self._progress())
+            if self.main:
+                self._plot()
+        self.bar.update(self.step, self.chunk * self.setup.feed.images_per_step, shown)
+
+    def _log(self, clock: Clock) -> dict[str, float]:
+        means = self.window.means()
+        if not self.main:
+            return means
+        epoch = self.step * self.setup.feed.images_per_step / len(self.setup.dataset)
+        line = {"epoch": epoch, **means, **clock.rates(self.step)}
+        self.metrics.write(self.step, line)
+        self.board.write_scalars(self.step, line)
+        return means
+
+    def _progress(self) -> dict[str, Any]:
+        return {"window": self.window.progress()}
+
+    def _sample(self) -> None:
+        if self.main:
+            self.board.write_image(self.step, "samples", self.grids.save(self.state))
+
+    def _plot(self) -> None:
+        metrics = telemetry.read_metrics(self.where.metrics)
+        if metrics:
+            telemetry.plot_losses(metrics, self.where.plots / "losses.png")
+            telemetry.plot_probabilities(metrics, self.where.plots / "probabilities.png")
+
+    def _announce(self, first: int) -> None:
+        if not self.main:
+            return
+        config, feed = self.config, self.setup.feed
+        shape = "x".join(str(n) for n in self.setup.dataset.images.shape[1:])
+        telemetry.say(telemetry.parameter_table(local(self.state.params)))
+        telemetry.say(
+            f"{config.family} on {config.data.name}: {len(self.setup.dataset):,} images {shape}, "
+            f"{'on the device' if feed.resident else 'streamed'}; batch {config.batch_size}, "
+            f"{jax.device_count()} {jax.devices()[0].platform} device(s), {config.parallel}, "
+            f"{config.precision}, {self.chunk} steps a call"
+        )
+        if first == config.steps:
+            telemetry.say(f"all {first} steps are done; raise config.steps to train on")
+        elif first:
+            telemetry.say(f"going on at step {first} of {config.steps}")
+        logging.info("workdir %s", self.where.path)
+
+
+def _check_events(config: ConfigDict) -> None:
+    if config.log_every < 1:
+        raise ValueError(f"config.log_every must be at least 1, not {config.log_every}")
+    for name in ("sample_every", "checkpoint_every"):
+        if config[name] < 0:
+            raise ValueError(f"config.{name} must be positive, or 0 for never, not {config[name]}")
+    if config.keep_checkpoints < 1:
+        raise ValueError(
+            f"config.keep_checkpoints must be at least 1, not {config.keep_checkpoints}"
+        )

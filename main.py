@@ -1,0 +1,188 @@
+"""The command line: python main.py --config=configs/X.py[:variant] --workdir=DIR --mode=MODE."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import sys
+
+from absl import app, flags, logging
+from ml_collections import ConfigDict, config_flags
+
+MODES = ("train", "sample", "benchmark")
+# Of the design, and not built yet.
+LATER = ("evaluate", "export", "report")
+
+FLAGS = flags.FLAGS
+_CONFIG = config_flags.DEFINE_config_file("config", None, "The experiment, configs/X.py[:variant].")
+flags.DEFINE_string("workdir", None, "The folder of the run.")
+flags.DEFINE_string("mode", "train", f"One of {', '.join(MODES)}.")
+flags.DEFINE_bool(
+    "distributed", False, "Join the other processes of this run (jax.distributed.initialize)."
+)
+
+flags.DEFINE_string(
+    "output", None, "sample: a .png (a grid), a .npz, or a new folder of PNGs; a grid by default."
+)
+flags.DEFINE_integer("num_images", None, "sample: how many images to a folder or .npz.")
+flags.DEFINE_integer("checkpoint_step", None, "sample: the checkpoint; the newest by default.")
+flags.DEFINE_list("classes", [], "sample: names or labels; all that were trained on by default.")
+flags.DEFINE_integer("columns", 10, "sample: pictures in a row of the grid.")
+flags.DEFINE_bool("interpolate", False, "sample: every row goes from one latent to another.")
+flags.DEFINE_float("truncation", 0.0, "sample: bound on the latents' entries, 0 for none.")
+flags.DEFINE_bool("ema", True, "sample: averaged weights, where the run has them.")
+flags.DEFINE_integer("sample_seed", 0, "sample: of the noise.")
+
+flags.DEFINE_list("batch_sizes", [], "benchmark: batch sizes; the config's by default.")
+flags.DEFINE_list("precisions", [], "benchmark: of float32, bfloat16; the config's by default.")
+flags.DEFINE_list("parallel_modes", [], "benchmark: of jit, pmap; the config's by default.")
+flags.DEFINE_integer("rounds", 5, "benchmark: timed calls of each case, taken in turn.")
+flags.DEFINE_bool("synthetic", False, "benchmark: noise instead of the config's data set.")
+flags.DEFINE_string("json", None, "benchmark: where to write the numbers.")
+
+
+class UsageError(ValueError):
+    """The command line asks for what is not there."""
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
+    return f": did you mean {close[0]}?" if close else ""
+
+
+def _keys(config: ConfigDict, prefix: str = "") -> list[str]:
+    keys = []
+    for name, value in config.items():
+        keys.append(prefix + name)
+        if isinstance(value, ConfigDict):
+            keys += _keys(value, f"{prefix}{name}.")
+    return keys
+
+
+def _config_of(arguments: list[str]) -> ConfigDict | None:
+    """The config without its overrides, to know its keys."""
+    for argument in arguments:
+        if match := re.match(r"--?config=(.*)", argument):
+            path, _, variant = match[1].partition(":")
+            if not os.path.isfile(path):
+                known = [f"configs/{f}" for f in sorted(os.listdir("configs")) if f.endswith(".py")]
+                raise UsageError(f"no config file {path}{_nearest(path, known)}")
+            holder = flags.FlagValues()
+            config_flags.DEFINE_config_file("config", None, "", flag_values=holder)
+            holder(["main", f"--config={path}{':' + variant if variant else ''}"])
+            return holder.config
+    return None
+
+
+def check_overrides(arguments: list[str], config: ConfigDict | None) -> None:
+    """Refuses `--config.key` for a key that the config has not.
+
+    Raises:
+      UsageError: Naming the nearest key there is.
+    """
+    for argument in arguments:
+        match = re.match(r"--?(?:no)?config\.([^=]+)", argument)
+        if not match:
+            continue
+        if config is None:
+            raise UsageError(f"--config.{match[1]} needs a --config=configs/X.py before it")
+        known = _keys(config)
+        if match[1] not in known:
+            raise UsageError(f"unknown config key '{match[1]}'{_nearest(match[1], known)}")
+
+
+def parse(argv: list[str]) -> list[str]:
+    """Parses the flags; a mistake is one line."""
+    try:
+        check_overrides(argv[1:], _config_of(argv[1:]))
+        return FLAGS(argv)
+    except (flags.Error, UsageError, ValueError, TypeError, KeyError, AttributeError) as error:
+        sys.exit(_fail(error))
+
+
+def _fail(error: BaseException) -> int:
+    """Prints one line and returns the exit status of a mistake."""
+    first = next((line for line in str(error).splitlines() if line.strip()), repr(error))
+    print(f"error: {first}", file=sys.stderr, flush=True)
+    return 2
+
+
+def _needs(name: str) -> None:
+    if getattr(FLAGS, name) is None:
+        raise UsageError(f"--mode={FLAGS.mode} needs --{name}")
+
+
+def _train() -> int:
+    from gan_jax.interrupt import Interrupt
+    from gan_jax.train import train
+
+    _needs("config")
+    _needs("workdir")
+    interrupt = Interrupt()
+    step = train(FLAGS.config, FLAGS.workdir, interrupt=interrupt)
+    if interrupt.signum is None:
+        print(f"done: {step} steps; grids in {FLAGS.workdir}/samples", flush=True)
+        return 0
+    print(f"stopped after step {step}; the same command goes on from there", flush=True)
+    return 128 + interrupt.signum
+
+
+def _sample() -> int:
+    from gan_jax.sample_run import sample_run
+
+    _needs("workdir")
+    print(
+        sample_run(
+            FLAGS.workdir,
+            output=FLAGS.output,
+            num_images=FLAGS.num_images,
+            step=FLAGS.checkpoint_step,
+            classes=FLAGS.classes,
+            columns=FLAGS.columns,
+            interpolate=FLAGS.interpolate,
+            truncation=FLAGS.truncation,
+            ema=FLAGS.ema,
+            seed=FLAGS.sample_seed,
+        )
+    )
+    return 0
+
+
+def _benchmark() -> int:
+    from gan_jax.benchmark import benchmark
+
+    _needs("config")
+    benchmark(
+        FLAGS.config,
+        batch_sizes=[int(size) for size in FLAGS.batch_sizes],
+        precisions=FLAGS.precisions,
+        parallel_modes=FLAGS.parallel_modes,
+        rounds=FLAGS.rounds,
+        synthetic=FLAGS.synthetic,
+        json_path=FLAGS.json,
+    )
+    return 0
+
+
+def main(argv: list[str]) -> int:
+    """Runs a mode; a user's mistake is one line and exit status 2."""
+    logging.set_verbosity(logging.WARNING)
+    try:
+        if len(argv) > 1:
+            raise UsageError(f"unknown argument '{argv[1]}': every option begins with --")
+        if FLAGS.mode in LATER:
+            raise UsageError(f"--mode={FLAGS.mode} is not built yet; there are {', '.join(MODES)}")
+        if FLAGS.mode not in MODES:
+            raise UsageError(f"unknown --mode={FLAGS.mode}{_nearest(FLAGS.mode, list(MODES))}")
+        if FLAGS.distributed:
+            import jax
+
+            jax.distributed.initialize()
+        return {"train": _train, "sample": _sample, "benchmark": _benchmark}[FLAGS.mode]()
+    except (ValueError, OSError, FloatingPointError) as error:
+        return _fail(error)
+
+
+if __name__ == "__main__":
+    app.run(main, flags_parser=parse)

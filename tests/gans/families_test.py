@@ -1,0 +1,127 @@
+"""Every family: it builds at full size, plays a step, and is the same game on any devices."""
+
+import importlib
+import pathlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from gan_jax import core, gans
+
+CONFIGS = sorted(
+    path.stem
+    for path in (pathlib.Path(__file__).parents[2] / "configs").glob("*_*.py")
+    if path.stem != "__init__"
+)
+# One config a family, and the recipes with batch normalisation in both networks or dropout.
+PLAYED = (
+    "vanilla_mnist",
+    "dcgan_cifar10",
+    "dcgan_smoothed_cifar10",
+    "dcgan_radford_cifar10",
+    "cgan_cifar10",
+    "lsgan_cifar10",
+    "hinge_cifar10",
+    "wgan_cifar10",
+    "wgan_gp_cifar10",
+    "cwgan_gp_cifar10",
+)
+CIFAR10 = gans.DataInfo((32, 32, 3), 10)
+
+
+def load(name, variant="smoke"):
+    return importlib.import_module(f"configs.{name}").get_config(variant)
+
+
+def tiny(name, **changes):
+    config = load(name)
+    config.width = 0.0625
+    config.latent_dim = 4
+    config.batch_size = 8
+    config.discriminator.dropout = 0.0
+    # Adam's first steps are the gradients' signs, and the sign of rounding noise is no number to
+    # compare; under plain descent parameters differ as gradients do.
+    config.generator_optimizer.update(name="sgd", learning_rate=0.1, b1=0.0)
+    config.discriminator_optimizer.update(name="sgd", learning_rate=0.1, b1=0.0)
+    config.update(changes)
+    return config
+
+
+def game_of(config, data=CIFAR10):
+    return gans.build(config, data)[0].gan
+
+
+def inputs(gan, batch_size=8, latent_dim=4, steps=1, shape=(32, 32, 3)):
+    """A batch that carries its noise, so that nothing is left to the devices' own keys."""
+    rng = np.random.default_rng(0)
+    lead = (steps, gan.updates, batch_size)
+    return {
+        "image": rng.uniform(-1, 1, (*lead, *shape)).astype(np.float32),
+        "label": rng.integers(0, 10, lead).astype(np.int32),
+        "latent": rng.normal(size=(*lead, latent_dim)).astype(np.float32),
+        "generator_latent": rng.normal(size=(*lead, latent_dim)).astype(np.float32),
+        "alpha": rng.uniform(size=lead).astype(np.float32),
+    }
+
+
+def play(gan, batch, *, mode="jit", devices=1):
+    chunk = core.make_chunk(core.make_step(gan, axis_name=core.axis_name_of(mode)))
+    compiled = core.compile_chunk(chunk, mode=mode, devices=jax.devices()[:devices])
+    state = compiled.put_state(jax.jit(lambda: core.init_state(gan, 0))())
+    before = jax.tree.map(np.asarray, state.replace(key=None))
+    after, metrics = compiled.run(state, compiled.put_inputs(batch), None)
+    jax.block_until_ready(after)
+    return before, jax.tree.map(np.asarray, after.replace(key=None)), metrics
+
+
+def largest_difference(left, right):
+    return max(
+        jax.tree.leaves(jax.tree.map(lambda a, b: float(np.max(np.abs(a - b))), left, right))
+    )
+
+
+def test_there_is_a_config_for_every_family():
+    assert {load(name).family for name in CONFIGS} == set(gans.FAMILIES)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_every_config_builds_at_full_size(name):
+    config = load(name, "full")
+    shape = (32, 32, 1) if config.data.name in ("digits", "mnist") else (32, 32, 3)
+    (phase,) = gans.build(config, gans.DataInfo(shape, 10))
+    state = jax.eval_shape(lambda: core.init_state(phase.gan, 0))
+    batch = {
+        "image": jax.ShapeDtypeStruct((phase.gan.updates, 8, *shape), jnp.float32),
+        "label": jax.ShapeDtypeStruct((phase.gan.updates, 8), jnp.int32),
+    }
+    after, _ = jax.eval_shape(core.make_step(phase.gan), state, batch)
+    assert jax.tree.structure(after) == jax.tree.structure(state)
+    assert phase.steps == config.steps
+    assert "Paper:" in importlib.import_module(f"configs.{name}").__doc__
+
+
+@pytest.mark.parametrize("name", PLAYED)
+def test_a_family_plays_alike_on_one_device_on_a_mesh_and_under_pmap(name):
+    config = tiny(name)
+    gan = game_of(config)
+    batch = inputs(gan)
+    before, one, metrics = play(gan, batch)
+    for player in metrics.values():
+        assert all(np.isfinite(value).all() for value in player.values())
+    assert largest_difference(before.params["generator"], one.params["generator"]) > 0
+    assert largest_difference(before.params["discriminator"], one.params["discriminator"]) > 0
+    # Running statistics must have been written back by whoever changed them.
+    for network, variables in before.variables.items():
+        for stats, changed in zip(
+            jax.tree.leaves(variables), jax.tree.leaves(one.variables[network]), strict=True
+        ):
+            assert np.abs(stats - changed).max() > 0, network
+
+    _, four, _ = play(gan, batch, devices=4)
+    assert largest_difference(one, four) < 1e-5
+
+    config.parallel = "pmap"
+    _, mapped, _ = play(game_of(config), batch, mode="pmap", devices=4)
+    assert largest_difference(one, mapped) < 1e-5
