@@ -4,6 +4,7 @@ JSON has no NaN and no infinities, so they are written as the strings "NaN", "In
 "-Infinity"; ``read_metrics`` gives them back as floats.
 """
 
+import contextlib
 import json
 import math
 import os
@@ -131,7 +132,8 @@ def _append(file, data: bytes) -> None:
         while written < len(data):
             written += file.write(data[written:])
     except OSError:
-        file.truncate(whole)
+        with contextlib.suppress(OSError):
+            file.truncate(whole)
         raise
 
 

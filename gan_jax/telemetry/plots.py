@@ -97,7 +97,7 @@ def _plot(metrics, labels, path, *, title: str, y_label: str, probability: bool 
     axes.grid(alpha=0.25)
     axes.margins(x=0.01)
     # Below the axes, where it cannot hide a line.
-    figure.legend(loc="outside lower center", ncols=len(axes.get_legend_handles_labels()[0]))
+    figure.legend(loc="outside lower center", ncols=2)
     buffer = io.BytesIO()
     # Without the version of the software the same metrics give the same bytes.
     figure.savefig(buffer, format="png", metadata={"Software": None})

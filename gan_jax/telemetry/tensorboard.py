@@ -119,6 +119,7 @@ def drop_events_after(directory: str | os.PathLike, step: int) -> None:
 def _open_writer(directory: pathlib.Path):
     # TensorFlow prints what it was built with, and would take the memory of a GPU.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     import tensorflow as tf
 
     with contextlib.suppress(RuntimeError):
