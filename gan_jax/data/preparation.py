@@ -35,7 +35,7 @@ def prepare(builder: Any, name: str, *, progress: bool) -> None:
         tfds fails. What a failed attempt left is removed, what was there before is not.
     """
     where = f"data set {name!r} is not prepared in {builder.data_dir_root}"
-    if importlib.util.find_spec("tensorflow") is None:
+    if not has_tensorflow():
         raise OSError(
             f"{where}, and preparing it needs TensorFlow: pip install tensorflow-cpu (reading it "
             "later does not), or set TFDS_DATA_DIR to where it is prepared"
@@ -54,6 +54,11 @@ def prepare(builder: Any, name: str, *, progress: bool) -> None:
         raise OSError(f"{where}, and preparing it failed: {one_line(e)}") from e
     finally:
         _remove_new_leftovers(builder, before)
+
+
+def has_tensorflow() -> bool:
+    """Whether TensorFlow is installed; does not import it."""
+    return importlib.util.find_spec("tensorflow") is not None
 
 
 def _download(builder: Any, progress: bool) -> None:

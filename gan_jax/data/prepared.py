@@ -41,8 +41,8 @@ def source(name: str, *, split: str, data_dir: str | Path | None, progress: bool
         preparation.prepare(builder, name, progress=progress)
         builder = _builder(name, directory)
     image_key, label_key, channels = _features(builder.info.features, name)
-    _check_split(builder, split, name)
-    length, read_rows = _open(builder, split, name)
+    length = _split_length(builder, split, name)
+    read_rows = _open(builder, split, length, name)
 
     def read(start: int, stop: int) -> list[Example]:
         try:
@@ -117,15 +117,24 @@ def _features(features: Any, name: str) -> tuple[str, str | None, int]:
     return images[0], labels[0] if labels else None, channels
 
 
-def _check_split(builder: Any, split: str, name: str) -> None:
+def _split_length(builder: Any, split: str, name: str) -> int:
     splits = list(builder.info.splits)
     for part in split.split("+"):
         base = part.split("[")[0].strip()
         if base not in (*splits, "all"):
             raise ValueError(f"data set {name!r} has no split {base!r}; {nearest(base, splits)}")
+    try:
+        length = builder.info.splits[split].num_examples
+    except Exception as e:
+        raise ValueError(
+            f"split {split!r} of data set {name!r} cannot be understood: {preparation.one_line(e)}"
+        ) from e
+    if not length:
+        raise ValueError(f"split {split!r} of data set {name!r} is empty")
+    return length
 
 
-def _open(builder: Any, split: str, name: str) -> tuple[int, Read]:
+def _open(builder: Any, split: str, length: int, name: str) -> Read:
     import tensorflow_datasets as tfds
 
     formats = {f.value for f in builder.info.available_file_formats()}
@@ -143,15 +152,11 @@ def _open(builder: Any, split: str, name: str) -> tuple[int, Read]:
             read = _reader(records, builder.info.features, raw)
         else:
             raise ValueError(f"stored as {', '.join(sorted(formats)) or 'an unknown format'}")
-        declared = builder.info.splits[split].num_examples
-        found = len(records)
+        if len(records) != length:
+            raise ValueError(f"{len(records)} examples instead of {length}")
     except Exception as e:
         raise _damaged(builder, name, e) from e
-    if not found:
-        raise ValueError(f"split {split!r} of data set {name!r} is empty")
-    if found != declared:
-        raise _damaged(builder, name, ValueError(f"{found} examples instead of {declared}"))
-    return found, read
+    return read
 
 
 def _reader(records: TFRecords, features: Any, decoders: dict[str, Any]) -> Read:
