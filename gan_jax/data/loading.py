@@ -2,21 +2,17 @@
 
 import logging
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
-from gan_jax.data import cache, prepared, sources
+from gan_jax.data import cache, decoding, prepared, sources
 from gan_jax.data.dataset import ImageDataset, class_labels
 
 _log = logging.getLogger(__name__)
 
 _FOLDER = "folder:"
-_BATCH = 256
-_THREADED_BYTES = 8192
 
 
 def load(
@@ -68,23 +64,17 @@ def load(
     if name == "digits":
         dataset = sources.digits(split=split, image_size=image_size, channels=channels)
         return dataset if classes is None else _choose(dataset, classes, None, directory, {})
-    if name.startswith(_FOLDER):
-        if split != "train":
-            raise ValueError(
-                f"an image folder has one split, 'train', not {split!r}; "
-                "for another, name its folder"
-            )
-        source = sources.folder(Path(name[len(_FOLDER) :]))
-    else:
-        source = prepared.source(name, split=split, data_dir=data_dir, progress=progress)
+    source = _source(name, split, data_dir, progress)
     # Classes are looked up before anything is decoded: a misspelt one costs no waiting.
     if classes is not None:
         class_labels(classes, source.class_names, name=name)
     channels = channels or source.channels
     key = {"identity": source.identity, "image_size": image_size, "channels": channels}
     stem = f"{Path(name).name if name.startswith(_FOLDER) else name}-{split}-{image_size}"
-    batches = _decode_all(source, name, image_size, channels, progress)
-    decoded = _cached(directory, stem, key, batches)
+    batches = decoding.decode_all(
+        source, name, image_size=image_size, channels=channels, progress=progress
+    )
+    decoded = decoding.through_cache(directory, stem, key, batches)
     _warn_skipped(decoded.skipped, source.length, name)
     class_names = source.class_names
     labels = decoded.labels
@@ -95,25 +85,14 @@ def load(
     return dataset if classes is None else _choose(dataset, classes, stem, directory, key)
 
 
-def _cached(
-    directory: Path, stem: str, key: dict[str, Any], batches: Iterator[cache.Decoded]
-) -> cache.Decoded:
-    path = cache.path_for(directory, stem, key)
-    decoded = cache.read(path, key)
-    if decoded is not None:
-        return decoded
-    try:
-        cache.write(path, key, batches)
-    except cache.UnwritableError as e:
-        _log.warning("%s; the decoded images are kept in memory only", e)
-        images, labels, skipped = zip(*batches, strict=True)
-        joined = np.concatenate(images)
-        joined.flags.writeable = False
-        return cache.Decoded(joined, np.concatenate(labels), sum(skipped, ()))
-    decoded = cache.read(path, key)
-    if decoded is None:
-        raise OSError(f"decoded images were written to {path} and cannot be read back")
-    return decoded
+def _source(name: str, split: str, data_dir: str | Path | None, progress: bool) -> sources.Source:
+    if not name.startswith(_FOLDER):
+        return prepared.source(name, split=split, data_dir=data_dir, progress=progress)
+    if split != "train":
+        raise ValueError(
+            f"an image folder has one split, 'train', not {split!r}; for another, name its folder"
+        )
+    return sources.folder(Path(name[len(_FOLDER) :]))
 
 
 def _choose(
@@ -131,68 +110,20 @@ def _choose(
         raise ValueError(f"split {dataset.split!r} of {dataset.name!r} has no image of: {names}")
 
     def taken() -> Iterator[cache.Decoded]:
-        for start in range(0, len(rows), _BATCH):
-            part = rows[start : start + _BATCH]
+        for batch in decoding.ranges(len(rows)):
+            part = rows[batch.start : batch.stop]
             yield cache.Decoded(dataset.images[part], dataset.labels[part], ())
 
     if stem is None:
         images, labels = dataset.images[rows], dataset.labels[rows]
         images.flags.writeable = False
     else:
-        subset = _cached(directory, f"{stem}-subset", {**key, "labels": chosen}, taken())
+        subset = decoding.through_cache(
+            directory, f"{stem}-subset", {**key, "labels": chosen}, taken()
+        )
         images, labels = subset.images, subset.labels
     labels.flags.writeable = False
     return ImageDataset(images, labels, dataset.class_names, dataset.name, dataset.split)
-
-
-def _decode_all(
-    source: sources.Source, name: str, image_size: int, channels: int, progress: bool
-) -> Iterator[cache.Decoded]:
-    def attempt(example: sources.Example) -> np.ndarray | Exception:
-        try:
-            return sources.decode(example.encoded, image_size, channels)
-        except Exception as e:  # Pillow's plug-ins raise what they like on damaged files
-            return e
-
-    left = source.length
-    bar = tqdm(total=source.length, desc=f"decoding {name}", unit="img", disable=not progress)
-    with bar, ThreadPoolExecutor() as pool:
-        for start in range(0, source.length, _BATCH):
-            examples = source.read(start, min(start + _BATCH, source.length))
-            results = list((pool.map if _are_large(examples) else map)(attempt, examples))
-            broken = tuple(
-                f"{example.name} ({_reason(result)})"
-                for example, result in zip(examples, results, strict=True)
-                if isinstance(result, Exception)
-            )
-            left -= len(broken)
-            if broken and not source.tolerant:
-                raise OSError(f"data set {name!r} is damaged: cannot decode {broken[0]}")
-            if not left:
-                raise ValueError(f"none of the {source.length} images of {name!r} can be decoded")
-            images = [r for r in results if not isinstance(r, Exception)]
-            labels = [
-                e.label
-                for e, r in zip(examples, results, strict=True)
-                if not isinstance(r, Exception)
-            ]
-            shape = (len(images), image_size, image_size, channels)
-            stacked = np.stack(images) if images else np.empty(shape, np.uint8)
-            yield cache.Decoded(stacked, np.array(labels, np.int32), broken)
-            bar.update(len(examples))
-
-
-def _are_large(examples: Sequence[sources.Example]) -> bool:
-    """Whether threads help: below this, handing the interpreter lock around costs more."""
-    sizes = [
-        e.encoded.stat().st_size if isinstance(e.encoded, Path) else len(e.encoded)
-        for e in examples
-    ]
-    return sum(sizes) > _THREADED_BYTES * len(sizes)
-
-
-def _reason(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _warn_skipped(skipped: Sequence[str], total: int, name: str) -> None:

@@ -51,9 +51,19 @@ def prepare(builder: Any, name: str, *, progress: bool) -> None:
     try:
         _download(builder, progress)
     except Exception as e:
-        raise OSError(f"{where}, and preparing it failed: {one_line(e)}") from e
-    finally:
+        if is_prepared(builder):  # by another process, in the meantime
+            return
         _remove_new_leftovers(builder, before)
+        raise OSError(f"{where}, and preparing it failed: {one_line(e)}") from e
+    except BaseException:
+        _remove_new_leftovers(builder, before)
+        raise
+
+
+def is_prepared(builder: Any) -> bool:
+    """Whether a data set is where its builder looks for it."""
+    # tfds logs a warning of its own about a folder that does not exist.
+    return builder.data_path.exists() and builder.is_prepared()
 
 
 def has_tensorflow() -> bool:

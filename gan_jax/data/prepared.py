@@ -36,8 +36,7 @@ def source(name: str, *, split: str, data_dir: str | Path | None, progress: bool
     """
     directory = None if data_dir is None else str(Path(data_dir).expanduser())
     builder = _builder(name, directory)
-    # is_prepared logs a warning of its own about a folder that does not exist.
-    if not (builder.data_path.exists() and builder.is_prepared()):
+    if not preparation.is_prepared(builder):
         preparation.prepare(builder, name, progress=progress)
         builder = _builder(name, directory)
     image_key, label_key, channels = _features(builder.info.features, name)

@@ -37,7 +37,7 @@ class Source:
 
     Attributes:
       length: number of examples.
-      channels: 1 or 3, as the images are stored.
+      channels: 1 or 3, as the images are stored; None where only the files can tell.
       class_names: the names of the classes, empty where there are no labels.
       read: the examples start, ..., stop - 1.
       tolerant: whether an image that cannot be decoded is skipped, or an error.
@@ -45,7 +45,7 @@ class Source:
     """
 
     length: int
-    channels: int
+    channels: int | None
     class_names: tuple[str, ...]
     read: Callable[[int, int], Sequence[Example]]
     tolerant: bool
@@ -71,7 +71,7 @@ def decode(encoded: bytes | Path, image_size: int, channels: int) -> np.ndarray:
       ValueError: more than 8 bits a channel.
       Exception: whatever Pillow raises for a damaged file.
     """
-    with Image.open(io.BytesIO(encoded) if isinstance(encoded, bytes) else encoded) as opened:
+    with _open(encoded) as opened:
         image = ImageOps.exif_transpose(opened)
         if image.mode == "F" or image.mode.startswith("I"):
             raise ValueError("more than 8 bits a channel")
@@ -82,6 +82,10 @@ def decode(encoded: bytes | Path, image_size: int, channels: int) -> np.ndarray:
         if image.size != (image_size, image_size):
             image = _resize(image, image_size)
         return np.asarray(image).reshape(image_size, image_size, channels)
+
+
+def _open(encoded: bytes | Path) -> Image.Image:
+    return Image.open(io.BytesIO(encoded) if isinstance(encoded, bytes) else encoded)
 
 
 def _resize(image: Image.Image, image_size: int) -> Image.Image:
@@ -128,7 +132,7 @@ def folder(path: Path) -> Source:
     stats = [(e.encoded, e.encoded.stat()) for e in examples]
     return Source(
         length=len(examples),
-        channels=1 if all(_is_gray(e.encoded) for e in examples) else 3,
+        channels=None,
         class_names=tuple(classes),
         read=lambda start, stop: examples[start:stop],
         tolerant=True,
@@ -147,10 +151,10 @@ def _images_in(path: Path) -> list[Path]:
     )
 
 
-def _is_gray(path: Path) -> bool:
+def is_gray(encoded: bytes | Path) -> bool:
     """Whether an image is grey by its header; a broken one says nothing against it."""
     try:
-        with Image.open(path) as image:
+        with _open(encoded) as image:
             return image.mode in _GRAY_MODES
     except Exception:  # Pillow's plug-ins raise what they like on damaged files
         return True

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from gan_jax import data
-from gan_jax.data import loading, sources
+from gan_jax.data import decoding, sources
 
 
 @pytest.fixture
@@ -135,6 +135,13 @@ def test_broken_images_are_named_and_left_out(folder, cache_dir, caplog):
         assert "2.PNG" in record.getMessage()
         assert "deep.png (more than 8 bits a channel)" in record.getMessage()
         assert "\n" not in record.getMessage()
+
+
+def test_a_whole_batch_of_broken_images(folder, cache_dir, monkeypatch):
+    monkeypatch.setattr(decoding, "_BATCH", 2)
+    for name in ("0.png", "1.png", "2.png"):
+        (folder / "cat" / name).write_bytes(b"?")
+    assert load(folder, cache_dir).labels.tolist() == [0, 1, 1, 1, 2, 2]
 
 
 def test_only_broken_images(tmp_path, cache_dir):
@@ -315,7 +322,7 @@ def test_a_damaged_cache_is_made_again(folder, cache_dir, decoded_names):
 
 def test_large_images_are_decoded_in_threads_to_the_same(folder, cache_dir, monkeypatch):
     expected = np.array(load(folder, cache_dir).images)
-    monkeypatch.setattr(loading, "_THREADED_BYTES", 0)
+    monkeypatch.setattr(decoding, "_THREADED_BYTES", 0)
     np.testing.assert_array_equal(load(folder, cache_dir / "other").images, expected)
 
 

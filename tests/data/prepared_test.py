@@ -116,6 +116,23 @@ class TinyOffline(Tiny):
         yield 0, {"image": png(0, "L")}
 
 
+class TinyRace(Tiny):
+    """Is prepared by another while it prepares itself."""
+
+    FEATURES: ClassVar = {"image": tfds.features.Image(shape=(8, 8, 1))}
+    other = None
+
+    def _split_generators(self, dl_manager):
+        if TinyRace.other is None:
+            TinyRace.other = TinyRace(data_dir=self.data_dir_root)
+            TinyRace.other.download_and_prepare(file_format="array_record")
+        return super()._split_generators(dl_manager)
+
+    def _generate_examples(self, split):
+        for i in range(3):
+            yield i, {"image": png(i, "L")}
+
+
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory):
     directory = tmp_path_factory.mktemp("tfds")
@@ -405,6 +422,13 @@ def test_a_failed_download_leaves_what_was_there_and_nothing_else(load, tmp_path
         load("tiny_offline", data_dir=directory)
     files = {path for path in directory.rglob("*") if path.is_file()}
     assert files == set(earlier)
+
+
+def test_another_process_that_prepares_first_is_no_failure(load, tmp_path, with_tensorflow):
+    assert len(load("tiny_race", data_dir=tmp_path / "fresh")) == 3
+    assert TinyRace.other is not None
+    names = {path.name for path in (tmp_path / "fresh" / "tiny_race").iterdir()}
+    assert names == {"1.0.0"}
 
 
 REAL = os.environ.get("TFDS_DATA_DIR")
