@@ -11,6 +11,7 @@ from gan_jax.layers.convolution import (
     conv_transpose_output_size,
 )
 from gan_jax.layers.embedding import LabelEmbedding
+from gan_jax.layers.minibatch import MinibatchDiscrimination
 from gan_jax.layers.modules import Conv, ConvTranspose, dcgan_init
 from gan_jax.layers.regularization import Dropout, Normalization, batch_norm
 
@@ -20,6 +21,7 @@ __all__ = [
     "Dropout",
     "Implementation",
     "LabelEmbedding",
+    "MinibatchDiscrimination",
     "Normalization",
     "Padding",
     "batch_norm",

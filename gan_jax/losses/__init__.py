@@ -32,6 +32,7 @@ from gan_jax.losses.cross_entropy import (
     non_saturating_discriminator_loss,
     non_saturating_generator_loss,
 )
+from gan_jax.losses.feature_matching import feature_matching_loss
 from gan_jax.losses.hinge import hinge_discriminator_loss, hinge_generator_loss
 from gan_jax.losses.least_squares import (
     least_squares_discriminator_loss,
@@ -60,6 +61,7 @@ __all__ = [
     "adversarial_loss",
     "discriminator_probabilities",
     "dragan_penalty",
+    "feature_matching_loss",
     "hinge_discriminator_loss",
     "hinge_generator_loss",
     "interpolate",

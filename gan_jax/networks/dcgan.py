@@ -158,6 +158,7 @@ class DCGANDiscriminator(nn.Module):
         negative_slope: Slope of the LeakyReLU.
         dropout_rate: Share of activations dropped after each layer; needs the rng stream
             `"dropout"` in training.
+        minibatch_kernels: Kernels of minibatch discrimination before a dense head; 0 for none.
         num_classes: Number of labels; 0 for an unconditional discriminator. The label's embedding
             is concatenated with the image as one more channel.
         dtype: Dtype of the arithmetic; parameters and the returned logits are float32.
@@ -174,6 +175,7 @@ class DCGANDiscriminator(nn.Module):
     normalization: layers.Normalization = "none"
     negative_slope: float = 0.2
     dropout_rate: float = 0.0
+    minibatch_kernels: int = 0
     num_classes: int = 0
     dtype: Any = jnp.float32
     axis_name: str | None = None
@@ -222,7 +224,11 @@ class DCGANDiscriminator(nn.Module):
         return self._judge(x).astype(jnp.float32)
 
     def _judge(self, x):
+        # What feature matching looks at; costs nothing where "intermediates" is not asked for.
+        self.sow("intermediates", "features", x.astype(jnp.float32))
         if self.head == "conv":
+            if self.minibatch_kernels:
+                raise ValueError("minibatch discrimination needs a dense head, this one is conv")
             logits = layers.Conv(
                 1,
                 kernel_size=(self.base_size, self.base_size),
@@ -233,5 +239,10 @@ class DCGANDiscriminator(nn.Module):
             )(x)
         else:
             dense = nn.Dense(1, dtype=self.dtype, kernel_init=layers.dcgan_init)
-            logits = dense(x.reshape(x.shape[0], -1))
+            x = x.reshape(x.shape[0], -1)
+            if self.minibatch_kernels:
+                x = layers.MinibatchDiscrimination(
+                    self.minibatch_kernels, axis_name=self.axis_name
+                )(x)
+            logits = dense(x)
         return logits.reshape(-1)

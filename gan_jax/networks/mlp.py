@@ -137,4 +137,6 @@ class MLPDiscriminator(nn.Module):
                 x = norm(x)
             x = nn.leaky_relu(x, self.negative_slope)
             x = layers.Dropout(self.dropout_rate, deterministic=not train)(x)
+        # What feature matching looks at; costs nothing where "intermediates" is not asked for.
+        self.sow("intermediates", "features", x.astype(jnp.float32))
         return nn.Dense(1, dtype=self.dtype)(x).reshape(-1).astype(jnp.float32)

@@ -125,3 +125,45 @@ def test_a_family_plays_alike_on_one_device_on_a_mesh_and_under_pmap(name):
     config.parallel = "pmap"
     _, mapped, _ = play(game_of(config), batch, mode="pmap", devices=4)
     assert largest_difference(one, mapped) < 1e-5
+
+
+def test_second_recipe_with_feature_matching_and_minibatch_discrimination():
+    config = tiny("dcgan_smoothed_cifar10", feature_matching=1.0)
+    config.discriminator.minibatch_discrimination = 5
+    gan = game_of(config)
+    before, after, metrics = play(gan, inputs(gan))
+    assert before.params["discriminator"]["MinibatchDiscrimination_0"]["tensor"].shape[1] == 25
+    loss, matching = metrics["generator"]["loss"], metrics["generator"]["feature_matching"]
+    plain = tiny("dcgan_smoothed_cifar10")
+    plain.discriminator.minibatch_discrimination = 5
+    _, _, without = play(game_of(plain), inputs(gan))
+    np.testing.assert_allclose(loss, without["generator"]["loss"] + matching, rtol=1e-5)
+    assert largest_difference(before.params["generator"], after.params["generator"]) > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "message"),
+    [
+        ("dcgan_cifar10", {"family": "dcgn"}, "did you mean 'dcgan'"),
+        ("dcgan_cifar10", {"loss": "hing"}, "hinge"),
+        ("dcgan_cifar10", {"network": "dcgan_9x9"}, "dcgan_8x8"),
+        ("lsgan_cifar10", {"loss": "hinge"}, "least_squares"),
+        ("wgan_cifar10", {"weight_clip": 0.0}, "weight_clip must be positive"),
+        ("wgan_gp_cifar10", {"penalty": {"name": "none"}}, "gradient_penalty"),
+        ("hinge_cifar10", {"real_label": 0.9}, "label smoothing"),
+        ("dcgan_cifar10", {"precision": "float16"}, "bfloat16"),
+        ("dcgan_cifar10", {"batch_size": 0}, "batch_size must be positive"),
+        ("wgan_gp_cifar10", {"discriminator": {"normalization": "batch"}}, "normalization=none"),
+    ],
+)
+def test_what_a_family_is_not_is_refused_in_one_line(name, changes, message):
+    config = load(name)
+    config.update(changes)
+    with pytest.raises(ValueError, match=message) as error:
+        gans.build(config, CIFAR10)
+    assert "\n" not in str(error.value)
+
+
+def test_a_conditional_family_refuses_data_without_labels():
+    with pytest.raises(ValueError, match="unconditional family"):
+        gans.build(load("cgan_cifar10"), gans.DataInfo((32, 32, 3), 0))
