@@ -359,7 +359,7 @@ except CheckpointError as error:
 
 
 def test_a_write_the_system_refuses_prints_one_line_only(tmp_path):
-    output, _ = _child(_WRITE_TOO_MUCH, tmp_path).communicate(timeout=120)
+    output, _ = _child(_WRITE_TOO_MUCH, tmp_path).communicate(timeout=300)
     assert output.splitlines() == [
         f"could not write checkpoint 2 in {tmp_path}: file too large; the last whole one is 1"
     ]

@@ -153,7 +153,7 @@ class Checkpointer:
 
         Returns:
           The step, the state, the progress given to ``save``, and one line for every damaged
-          checkpoint that was passed over (each is logged as a warning too).
+          checkpoint that was passed over (process 0 logs each as a warning too).
 
         Raises:
           CheckpointError: If there is no checkpoint, none of step ``step``, none that is whole, or
@@ -187,8 +187,9 @@ class Checkpointer:
                 f"using checkpoint {candidate}"
                 for bad, reason in damage.items()
             ]
-            for warning in warnings:
-                logging.warning("%s", warning)
+            if jax.process_index() == 0:
+                for warning in warnings:
+                    logging.warning("%s", warning)
             return candidate, state, record["progress"], warnings
         reasons = "; ".join(f"{bad}: {reason}" for bad, reason in damage.items())
         raise CheckpointError(
