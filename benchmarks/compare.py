@@ -258,7 +258,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"{name} was left out: {error}")
         if options.json:
             write_json(options.json, report)
-    print("\n* the best PyTorch variant.", COUNTING)
+    print(
+        "\n* the best PyTorch variant"
+        "\nimages/s: real images that update the discriminator, batch size x its updates a step"
+    )
     return exit_status(report["systems"], [JAX, *(options.variants or ())])
 
 

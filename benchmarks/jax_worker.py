@@ -61,8 +61,8 @@ def build(settings: Settings) -> Worker:
     import jax
     import numpy as np
 
-    if settings.precision == "float32":
-        # XLA's default on a GPU is TF32; on a CPU this changes nothing.
+    if settings.device == "cuda" and settings.precision == "float32":
+        # XLA's own choice for float32 on a GPU is TF32.
         jax.config.update("jax_default_matmul_precision", "highest")
     platform = "gpu" if settings.device == "cuda" else "cpu"
     if jax.default_backend() != platform or jax.device_count() != 1:

@@ -224,6 +224,9 @@ class Trainer:
             for _ in range(3):  # Capture wants kernels chosen, code compiled, optimizers filled.
                 self._step(indices)
         torch.cuda.current_stream().wait_stream(side_stream)
+        # Gradients must come from the graph's own memory.
+        self._generator_optimizer.zero_grad()
+        self._discriminator_optimizer.zero_grad()
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph):
             losses = self._step(indices)
