@@ -33,7 +33,9 @@ class AdversarialLoss(NamedTuple):
     generator_needs_real: bool
 
 
-def _from_fake(generator_loss: Callable[[chex.Array], jax.Array]):
+def _from_fake(
+    generator_loss: Callable[[chex.Array], jax.Array],
+) -> Callable[[chex.Array | None, chex.Array], jax.Array]:
     def generator(real_logits: chex.Array | None, fake_logits: chex.Array) -> jax.Array:
         del real_logits
         return generator_loss(fake_logits)
@@ -49,7 +51,12 @@ def _minimax() -> AdversarialLoss:
     )
 
 
-def _non_saturating(*, real_label=1.0, fake_label=0.0, generator_label=1.0) -> AdversarialLoss:
+def _non_saturating(
+    *,
+    real_label: chex.Numeric = 1.0,
+    fake_label: chex.Numeric = 0.0,
+    generator_label: chex.Numeric = 1.0,
+) -> AdversarialLoss:
     # Checked here as well, so that a wrong setting fails before anything is traced.
     _checks.number(real_label, "real_label", low=0.0, high=1.0)
     _checks.number(fake_label, "fake_label", low=0.0, high=1.0)
@@ -65,7 +72,12 @@ def _non_saturating(*, real_label=1.0, fake_label=0.0, generator_label=1.0) -> A
     )
 
 
-def _least_squares(*, real_target=1.0, fake_target=0.0, generator_target=1.0) -> AdversarialLoss:
+def _least_squares(
+    *,
+    real_target: chex.Numeric = 1.0,
+    fake_target: chex.Numeric = 0.0,
+    generator_target: chex.Numeric = 1.0,
+) -> AdversarialLoss:
     _checks.number(real_target, "real_target")
     _checks.number(fake_target, "fake_target")
     _checks.number(generator_target, "generator_target")
@@ -134,15 +146,17 @@ def _nearest(wrong: str, valid: list[str]) -> str:
 def adversarial_loss(name: str, **options: chex.Numeric) -> AdversarialLoss:
     """Looks up both players' losses of one game by name.
 
-    | name                   | options                                      | generator needs real |
-    |------------------------|----------------------------------------------|----------------------|
-    | `minimax`              |                                              | no                   |
-    | `non_saturating`       | `real_label`, `fake_label`, `generator_label`| no                   |
-    | `least_squares`        | `real_target`, `fake_target`, `generator_target` | no               |
-    | `hinge`                |                                              | no                   |
-    | `wasserstein`          |                                              | no                   |
-    | `relativistic`         |                                              | yes                  |
-    | `relativistic_average` |                                              | yes                  |
+    | name                 | options                                        | needs real |
+    |----------------------|------------------------------------------------|------------|
+    | minimax              |                                                | no         |
+    | non_saturating       | real_label, fake_label, generator_label        | no         |
+    | least_squares        | real_target, fake_target, generator_target     | no         |
+    | hinge                |                                                | no         |
+    | wasserstein          |                                                | no         |
+    | relativistic         |                                                | yes        |
+    | relativistic_average |                                                | yes        |
+
+    "Needs real" is about the generator's loss; the discriminator's always needs both.
 
     Args:
         name: one of the names above, also listed in `ADVERSARIAL_LOSS_NAMES`.

@@ -9,11 +9,10 @@ Conventions that hold for every function here:
   own gradient only where samples do not influence each other. Batch normalisation in the critic
   couples them, and the penalty then no longer constrains the gradient at each sample: use none,
   or layer or instance normalisation (Gulrajani et al. 2017, section 4). For a PatchGAN the
-  gradient is that of the sum of a sample's patches.
+  gradient is that of the sum over a sample's patches.
 * Samples are floating point of any rank from 2 up, [B, ...]: images [B, H, W, C], points [B, d].
-  They reach the critic as float32 (float64 if they are float64), and norms, means and results are
-  in that dtype, also where samples or logits are bfloat16; what the critic computes in is its own
-  affair.
+  They reach the critic as float32 (float64 if they are float64) even if they are bfloat16, and
+  norms, means and results are in that dtype. What the critic computes in is its own affair.
 * Results are unweighted: multiply by the papers' coefficients yourself (10 for the interpolated
   penalty, gamma for R1 and R2).
 * Shapes and dtypes are checked while tracing; a violation raises ValueError. Functions are pure,
@@ -253,9 +252,8 @@ def dragan_penalty(
     E[(||grad critic(x)|| - target)^2] at x = real + alpha noise_scale std(real) noise
 
     std(real) is one number, the population standard deviation over the whole batch given (on
-    several devices, each device's shard). The uniform noise and the interpolation from the real
-    to the perturbed sample follow the authors' published code; the paper's text has Gaussian
-    noise. The penalty looks at no generated sample.
+    several devices, each device's shard). Uniform noise and interpolation towards the perturbed
+    sample follow the authors' published code. The penalty looks at no generated sample.
 
     Args:
         critic: samples [B, ...] -> logits [B], [B, 1] or [B, h, w, 1]; see the module's notes.

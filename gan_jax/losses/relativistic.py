@@ -1,6 +1,6 @@
 """Relativistic adversarial losses: the discriminator judges real against fake, not each alone.
 
-The generator's losses need real logits too, for which they pass no gradient to the generator.
+The generator's losses therefore take real logits too.
 """
 
 import chex
