@@ -6,6 +6,7 @@ gradients that are many times slower than the forward pass, its matrix products 
 takes `matmul` on CPU and `lax` elsewhere. Both are differentiable to any order.
 """
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import Literal
@@ -231,35 +232,29 @@ def conv_transpose_flops(input_shape: Sequence[int], kernel_shape: Sequence[int]
 
 def _matmul_conv(x, kernel, strides, pads):
     columns = _unfold(x, kernel.shape[:2], strides, pads)
-    return _matmul(columns, kernel.reshape(-1, kernel.shape[-1]), rhs_axis=0).astype(x.dtype)
+    matrix = kernel.reshape(columns.shape[-1], -1)
+    y = _flat_matmul(columns, matrix, rhs_axis=0)
+    return y.reshape(*columns.shape[:3], -1)
 
 
 def _matmul_conv_transpose(x, kernel, strides, pads):
-    window, features = kernel.shape[:2], kernel.shape[2]
-    columns = _matmul(x, kernel.reshape(-1, kernel.shape[-1]), rhs_axis=1)
-    columns = columns.reshape(*x.shape[:3], *window, features)
-    return _fold(columns, strides, pads).astype(x.dtype)
+    columns = _flat_matmul(x, kernel.reshape(-1, x.shape[-1]), rhs_axis=1)
+    columns = columns.reshape(*x.shape[:3], *kernel.shape[:3])
+    return _fold(columns, strides, pads)
 
 
-def _matmul(x, matrix, rhs_axis):
-    return lax.dot_general(x, matrix, (((x.ndim - 1,), (rhs_axis,)), ((), ())))
+def _flat_matmul(x, matrix, rhs_axis):
+    # Of rank 2, because for more than one row axis XLA:CPU transposes a copy of the whole operand
+    # in the gradient for the matrix.
+    return lax.dot_general(x.reshape(-1, x.shape[-1]), matrix, (((1,), (rhs_axis,)), ((), ())))
 
 
 def _unfold(x, window, strides, pads):
     """Gathers the patches [B, OH, OW, KH * KW * I] under each position of the window."""
-    (height, width), (batch, channels) = _sizes(x, window, strides, pads), (x.shape[0], x.shape[3])
-    x = _to_blocks(x, 2, width, window[1], strides[1], pads[1])
-    x = jnp.concatenate(
-        [x[:, :, first : first + width, :count] for first, count in _blocks(window[1], strides[1])],
-        axis=3,
-    )
-    x = x.reshape(batch, x.shape[1], width, window[1] * channels)
-    x = _to_blocks(x, 1, height, window[0], strides[0], pads[0])
-    x = jnp.concatenate(
-        [x[:, first : first + height, :count] for first, count in _blocks(window[0], strides[0])],
-        axis=2,
-    )
-    return jnp.swapaxes(x, 2, 3).reshape(batch, height, width, -1)
+    height, width = conv_output_size(x.shape[1:3], window, strides, pads)
+    x = _windows(x, 2, width, window[1], strides[1], pads[1])
+    x = _windows(x, 1, height, window[0], strides[0], pads[0])
+    return jnp.swapaxes(x, 2, 3).reshape(x.shape[0], height, width, -1)
 
 
 def _fold(columns, strides, pads):
@@ -269,41 +264,47 @@ def _fold(columns, strides, pads):
     return _overlap_add(columns, 1, strides[0], pads[0])
 
 
-def _blocks(window, stride):
-    """Splits a window into blocks as long as the stride: (index, length), the last one shorter."""
-    return [(n, min(stride, window - n * stride)) for n in range(-(-window // stride))]
+def _windows(x, axis, count, window, stride, pads):
+    """Turns an axis into [count, window]: the values under each position of a sliding window.
+
+    A window is a few blocks as long as the stride, and block n of every window is one slice of the
+    axis cut into such blocks: one copy of long runs for each block, not for each element.
+    """
+    lengths = _block_lengths(window, stride)
+    blocks = count + len(lengths) - 1
+    x = _pad_axis(x, axis, pads[0], blocks * stride - x.shape[axis] - pads[0])
+    x = x.reshape(*x.shape[:axis], blocks, stride, *x.shape[axis + 1 :])
+    pieces = [
+        _pad_axis(_pad_axis(x, axis, -n, n + 1 - len(lengths)), axis + 1, 0, length - stride)
+        for n, length in enumerate(lengths)
+    ]
+    return jnp.concatenate(pieces, axis=axis + 1)
 
 
-def _sizes(x, window, strides, pads):
-    return conv_output_size(x.shape[1:3], window, strides, pads)
-
-
-def _to_blocks(x, axis, count, window, stride, pads):
-    """Pads an axis and splits it into blocks as long as the stride, enough for `count` windows."""
-    blocks = count + -(-window // stride) - 1
-    config = [(0, 0, 0)] * x.ndim
-    config[axis] = (pads[0], blocks * stride - x.shape[axis] - pads[0], 0)
-    x = lax.pad(x, jnp.zeros((), x.dtype), config)
-    return x.reshape(*x.shape[:axis], blocks, stride, *x.shape[axis + 1 :])
-
-
-def _overlap_add(columns, axis, stride, pads):
-    """Merges the axes [count, window] at `axis` to one of (count - 1) * stride + window - cuts."""
-    count, window = columns.shape[axis : axis + 2]
-    splits = _blocks(window, stride)
-    total = None
-    for first, length in splits:
-        config = [(0, 0, 0)] * columns.ndim
-        config[axis] = (first, len(splits) - 1 - first, 0)
-        config[axis + 1] = (0, stride - length, 0)
-        block = lax.slice_in_dim(columns, first * stride, first * stride + length, axis=axis + 1)
-        block = lax.pad(block, jnp.zeros((), block.dtype), config)
-        total = block if total is None else total + block
-    total = total.reshape(*columns.shape[:axis], -1, *columns.shape[axis + 2 :])
+def _overlap_add(x, axis, stride, pads):
+    """Merges the axes [count, window] at `axis` by adding windows up: transposes `_windows`."""
+    count, window = x.shape[axis : axis + 2]
+    lengths = _block_lengths(window, stride)
+    pieces = lax.split(x, lengths, axis=axis + 1)
+    padded = [
+        _pad_axis(_pad_axis(piece, axis, n, len(lengths) - 1 - n), axis + 1, 0, stride - length)
+        for n, (piece, length) in enumerate(zip(pieces, lengths, strict=True))
+    ]
+    x = functools.reduce(jnp.add, padded)
+    x = x.reshape(*x.shape[:axis], -1, *x.shape[axis + 2 :])
     size = (count - 1) * stride + window - sum(pads)
-    config = [(0, 0, 0)] * total.ndim
-    config[axis] = (-pads[0], size - (total.shape[axis] - pads[0]), 0)
-    return lax.pad(total, jnp.zeros((), total.dtype), config)
+    return _pad_axis(x, axis, -pads[0], size + pads[0] - x.shape[axis])
+
+
+def _block_lengths(window, stride):
+    return [min(stride, window - start) for start in range(0, window, stride)]
+
+
+def _pad_axis(x, axis, low, high):
+    """Adds zeros at both ends of one axis, or cuts where an amount is negative."""
+    config = [(0, 0, 0)] * x.ndim
+    config[axis] = (low, high, 0)
+    return lax.pad(x, jnp.zeros((), x.dtype), config)
 
 
 def _resolve(implementation: Implementation) -> str:
