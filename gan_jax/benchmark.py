@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from gan_jax import core, data, flops, telemetry
+from gan_jax import core, data, flops, peak, telemetry
 from gan_jax.train import Setup, chunk_function, compile_steps, set_up
 
 # Never an observer's turn within a timed call: it is a matter of logging, not of training.
@@ -141,38 +141,6 @@ def _peak_bytes(memory: Any) -> int:
     )
 
 
-def make_matmul(precision: str) -> tuple[Callable[[], None], float]:
-    """A large square matrix product on one device, to measure its peak with.
-
-    Args:
-      precision: "float32" or "bfloat16".
-
-    Returns:
-      A function that runs it and waits, and its floating-point operations.
-    """
-    on_cpu = jax.default_backend() == "cpu"
-    side, repeats = (1536, 2) if on_cpu else (8192, 10)
-    dtype = jnp.dtype(precision)
-    left, right = (
-        jax.random.normal(key, (side, side), jnp.float32).astype(dtype)
-        for key in jax.random.split(jax.random.key(0))
-    )
-
-    @jax.jit
-    def multiply(left, right):
-        def body(_, left):
-            # Scaled, so that the numbers neither grow nor vanish over the repeats.
-            return (left @ right) * jnp.asarray(side**-0.5, dtype)
-
-        return jax.lax.fori_loop(0, repeats, body, left)
-
-    def call() -> None:
-        multiply(left, right).block_until_ready()
-
-    call()
-    return call, 2.0 * side**3 * repeats
-
-
 def _seconds(call: Callable[[], None]) -> float:
     begin = time.perf_counter()
     call()
@@ -197,23 +165,18 @@ def measure(cases: Sequence[Case], *, rounds: int) -> list[dict[str, Any]]:
     """
     if rounds < 1:
         raise ValueError(f"--rounds must be at least 1, not {rounds}")
-    products = {p: make_matmul(p) for p in {case.settings["precision"] for case in cases}}
+    products = {p: peak.make_matmul(p) for p in {case.settings["precision"] for case in cases}}
     seconds: list[list[float]] = [[] for _ in cases]
     shares: list[list[float]] = [[] for _ in cases]
     for _ in range(rounds):
         peaks = {p: operations / _seconds(call) for p, (call, operations) in products.items()}
         for case, taken, share in zip(cases, seconds, shares, strict=True):
             taken.append(_seconds(case.call))
-            peak = peaks[case.settings["precision"]] * _devices_with_own_arithmetic()
-            share.append(case.flops / taken[-1] / peak)
+            limit = peaks[case.settings["precision"]] * peak.devices_with_own_arithmetic()
+            share.append(case.flops / taken[-1] / limit)
     return [
         _row(case, taken, share) for case, taken, share in zip(cases, seconds, shares, strict=True)
     ]
-
-
-def _devices_with_own_arithmetic() -> int:
-    """Forced CPU devices share the cores that one matrix product already uses."""
-    return 1 if jax.default_backend() == "cpu" else jax.device_count()
 
 
 def _row(case: Case, seconds: list[float], shares: list[float]) -> dict[str, Any]:

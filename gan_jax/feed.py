@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 import jax
 import numpy as np
 
-from gan_jax import data
+from gan_jax import data, events
 
 PLACEMENTS = ("auto", "device", "host")
 # Under "auto" a data set goes to the device if it is no larger than this many bytes.
@@ -63,13 +63,14 @@ class Feed:
 
     @contextlib.contextmanager
     def chunks(self, start: int, stop: int, size: int) -> Iterator[Iterator[dict[str, np.ndarray]]]:
-        """Inputs of the steps from `start` to `stop`, `size` steps at a time.
+        """Inputs of the steps from `start` to `stop`, cut at the multiples of `size`.
 
         Yields:
-          An iterator of `{"index": int32 [size, updates, B]}` for resident data, else of
-          `{"image": uint8 [size, updates, B, H, W, C], "label": int32 [size, updates, B]}`.
+          An iterator of `{"index": int32 [steps, updates, B]}` for resident data, else of
+          `{"image": uint8 [steps, updates, B, H, W, C], "label": int32 [steps, updates, B]}`, where
+          steps is `size`, or less at either end.
         """
-        rows = (self.indices(step, min(size, stop - step)) for step in range(start, stop, size))
+        rows = (self.indices(step, count) for step, count in events.calls(start, stop, size))
         if self.resident:
             yield ({"index": row} for row in rows)
             return

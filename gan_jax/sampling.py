@@ -1,6 +1,6 @@
 """Pictures from a trained game: latents, labels, grids, files.
 
-Everything here takes a `gan_jax.core.Sampler` and arrays; `main.py` adds the checkpoint.
+Everything here takes a `gan_jax.core.Sampler` and arrays; the modes add config and checkpoint.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gan_jax import data, telemetry
-from gan_jax.core import Sampler
+from gan_jax.core import GanState, Sampler, sampling_params
 
 PyTree = Any
 Draw = Callable[[jax.Array, jax.Array | None], np.ndarray]
@@ -185,6 +185,48 @@ def make_grid(images: np.ndarray, *, rows: int, names: Sequence[str] = ()) -> np
     if names:
         return telemetry.labelled_grid(images, names)
     return telemetry.image_grid(images, columns=len(images) // rows)
+
+
+class FixedGrid:
+    """Draws the same noise again and again as training goes on."""
+
+    def __init__(
+        self,
+        sampler: Sampler,
+        path_of: Callable[[int], Path],
+        *,
+        seed: int,
+        classes: Sequence[int],
+        class_names: Sequence[str],
+    ):
+        """Fixes the noise; see `grid_inputs`.
+
+        Args:
+          sampler: Of the game.
+          path_of: From a step to the PNG of its grid.
+          seed: Of the noise.
+          classes: A row each, for a conditional sampler.
+          class_names: Of all classes.
+        """
+        self._sampler, self._path_of = sampler, path_of
+        self._draw = make_compiled_draw(sampler)
+        self._names = [class_names[label] for label in classes] if sampler.num_classes else []
+        self._latents, self._labels, self._rows = grid_inputs(sampler, seed=seed, classes=classes)
+
+    def save(self, state: GanState) -> np.ndarray:
+        """Draws the grid of a state, writes its PNG, and returns it, uint8 [H, W, C]."""
+        params = sampling_params(state)
+        images = draw_batches(
+            self._draw,
+            {name: params[name] for name in self._sampler.networks},
+            {name: state.variables[name] for name in self._sampler.networks},
+            self._latents,
+            self._labels,
+            len(self._latents),
+        )
+        grid = make_grid(images, rows=self._rows, names=self._names)
+        telemetry.save_png(self._path_of(int(state.step)), grid)
+        return grid
 
 
 def save_images(folder: str | Path, images: np.ndarray, labels: np.ndarray | None) -> None:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-import math
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import jax
-import numpy as np
 from absl import logging
 from ml_collections import ConfigDict
 
-from gan_jax import core, data, gans, sampling, telemetry, workdir
+from gan_jax import core, data, events, gans, sampling, telemetry, workdir
 from gan_jax.checkpoint import Checkpointer
 from gan_jax.feed import Feed, make_feed, make_prepare
 from gan_jax.interrupt import Interrupt
+from gan_jax.intervals import Clock, Window
 
 PyTree = Any
 
@@ -101,139 +99,9 @@ def compile_steps(setup: Setup) -> core.Compiled:
     return core.compile_chunk(chunk_function(setup), mode=setup.config.parallel)
 
 
-def steps_per_call(config: ConfigDict) -> int:
-    """Steps to send to the device at once: as many as wanted, if they divide all events.
-
-    A chunk never straddles a log line, a grid, a checkpoint or the end, so there is one compiled
-    program for the whole run, and a resumed run cuts its steps where the first one did.
-    """
-    wanted = config.steps_per_call or (10 if jax.default_backend() == "cpu" else 50)
-    events = [config.steps, config.log_every, config.sample_every, config.checkpoint_every]
-    common = math.gcd(*(int(event) for event in events if event > 0))
-    return max(size for size in range(1, min(wanted, common) + 1) if common % size == 0)
-
-
-def sample_steps(config: ConfigDict, feed: Feed, chunk: int) -> frozenset[int]:
-    """The steps after which a grid is drawn: the regular ones, chosen epochs, first and last."""
-    steps = {0, config.steps}
-    if config.sample_every > 0:
-        steps |= set(range(0, config.steps + 1, config.sample_every))
-    for epoch in config.sample_epochs:
-        step = math.ceil(epoch * len(feed.dataset) / feed.images_per_step)
-        steps.add(math.ceil(step / chunk) * chunk)
-    return frozenset(step for step in steps if step <= config.steps)
-
-
 def local(tree: PyTree) -> PyTree:
     """This process's copy of arrays that are whole on every device."""
     return jax.tree.map(lambda x: x.addressable_data(0) if isinstance(x, jax.Array) else x, tree)
-
-
-class Window:
-    """Sums of the metrics since the last log line.
-
-    The sums are part of a checkpoint's progress: a run that is killed between two log lines and
-    resumed still writes the same next line.
-    """
-
-    def __init__(self, gan: core.Gan, progress: Mapping[str, Any] | None = None):
-        self._every = {player.name: player.every for player in gan.players}
-        self._observers = {player.name for player in gan.players if not player.networks}
-        self._sums = {name: list(pair) for name, pair in (progress or {}).items()}
-
-    def add(self, first_step: int, metrics: Mapping[str, Mapping[str, np.ndarray]]) -> None:
-        """Adds a chunk: `{player: {name: float [steps]}}`, the first of which is `first_step`.
-
-        Raises:
-          NonFiniteLossError: If a loss or another metric is NaN or infinite, naming its step.
-        """
-        steps = first_step + np.arange(len(next(iter(next(iter(metrics.values())).values()))))
-        for step_index, step in enumerate(steps):
-            row = {}
-            for player, values in metrics.items():
-                if step % self._every[player] == 0:
-                    row.update(self._named(player, values, step_index))
-            telemetry.check_finite(row, step=int(step) + 1)
-            for name, value in row.items():
-                total = self._sums.setdefault(name, [0.0, 0])
-                total[0] += value
-                total[1] += 1
-
-    def _named(self, player: str, values: Mapping[str, np.ndarray], index: int):
-        named = {name: float(value[index]) for name, value in values.items()}
-        loss = named.pop("loss")
-        return named if player in self._observers else {f"loss/{player}": loss, **named}
-
-    def means(self) -> dict[str, float]:
-        """Means since the last call, which starts a new window."""
-        means = {name: total / count for name, (total, count) in sorted(self._sums.items())}
-        self._sums = {}
-        return means
-
-    def progress(self) -> dict[str, list[float]]:
-        """The sums, JSON-able."""
-        return {name: list(pair) for name, pair in self._sums.items()}
-
-
-class Clock:
-    """Rates since the last log line, and the time an epoch takes at that rate."""
-
-    def __init__(self, feed: Feed):
-        self._feed = feed
-        self._last: tuple[float, int] | None = None
-
-    def tick(self, step: int) -> None:
-        """Starts the clock, after the first call: what compiling takes is no rate of steps."""
-        if self._last is None:
-            self._last = (time.perf_counter(), step)
-
-    def rates(self, step: int) -> dict[str, float]:
-        """Steps and real images a second, and seconds an epoch."""
-        now, (then, last) = time.perf_counter(), self._last
-        if step == last:
-            return {}
-        self._last = (now, step)
-        steps_per_second = (step - last) / max(now - then, 1e-9)
-        images_per_second = steps_per_second * self._feed.images_per_step
-        return {
-            "time/steps_per_second": steps_per_second,
-            "time/images_per_second": images_per_second,
-            "time/epoch_seconds": len(self._feed.dataset) / max(images_per_second, 1e-9),
-        }
-
-
-class Grids:
-    """Draws the same noise again and again as training goes on."""
-
-    def __init__(self, setup: Setup, where: workdir.Workdir):
-        self._sampler = setup.experiment[0].gan.samplers["generator"]
-        self._draw = sampling.make_compiled_draw(self._sampler)
-        self._where = where
-        names = setup.dataset.class_names
-        # More rows than this are no longer looked at.
-        self._classes = setup.image_classes[:20]
-        self._names = [names[label] for label in self._classes] if names else []
-        self._latents, self._labels, self._rows = sampling.grid_inputs(
-            self._sampler, seed=setup.config.seed, classes=self._classes
-        )
-
-    def save(self, state: core.GanState) -> np.ndarray:
-        """Draws the grid of a state, writes its PNG, and returns it, uint8 [H, W, 3]."""
-        state = local(state.replace(key=None))
-        params = core.sampling_params(state)
-        images = sampling.draw_batches(
-            self._draw,
-            {name: params[name] for name in self._sampler.networks},
-            {name: state.variables[name] for name in self._sampler.networks},
-            self._latents,
-            self._labels,
-            len(self._latents),
-        )
-        grid = sampling.make_grid(
-            images, rows=self._rows, names=self._names if self._labels is not None else []
-        )
-        telemetry.save_png(self._where.grid(int(state.step)), grid)
-        return grid
 
 
 def train(config: ConfigDict, path: str, *, interrupt: Interrupt | None = None) -> int:
@@ -271,14 +139,38 @@ class _Loop:
         self.setup, self.where, self.checkpointer = setup, where, checkpointer
         self.config, self.gan = setup.config, setup.experiment[0].gan
         self.main = jax.process_index() == 0
-        self.chunk = steps_per_call(self.config)
-        self.sample_at = sample_steps(self.config, setup.feed, self.chunk)
+        self.per_call, self.sample_at = self._events()
         self.compiled = compile_steps(setup)
         self.state, progress = self._start()
         self.step = int(self.state.step)
         self.window = Window(self.gan, progress.get("window"))
         self.metrics = telemetry.MetricsLog(where.metrics) if self.main else None
-        self.grids = Grids(setup, where) if self.main else None
+        self.grids = self._fixed_grid() if self.main else None
+
+    def _events(self) -> tuple[int, frozenset[int]]:
+        config, feed = self.config, self.setup.feed
+        per_call = events.steps_per_call(
+            config.steps_per_call or (10 if jax.default_backend() == "cpu" else 50),
+            (config.steps, config.log_every, config.sample_every, config.checkpoint_every),
+        )
+        return per_call, events.sample_steps(
+            config.steps,
+            config.sample_every,
+            config.sample_epochs,
+            images_per_step=feed.images_per_step,
+            images_per_epoch=len(feed.dataset),
+            steps_per_call=per_call,
+        )
+
+    def _fixed_grid(self) -> sampling.FixedGrid:
+        return sampling.FixedGrid(
+            self.gan.samplers["generator"],
+            self.where.grid,
+            seed=self.config.seed,
+            # More rows than this are no longer looked at.
+            classes=self.setup.image_classes[:20],
+            class_names=self.setup.dataset.class_names,
+        )
 
     def _start(self) -> tuple[core.GanState, dict[str, Any]]:
         """The newest state that can be read, or a fresh one, on the devices."""
@@ -303,11 +195,14 @@ class _Loop:
         resident = self.compiled.put_state(self.setup.feed.resident_data())
         if self.main:
             self.metrics.truncate_after(first)
-        clock = Clock(self.setup.feed)
+        clock = Clock(
+            images_per_step=self.setup.feed.images_per_step,
+            images_per_epoch=len(self.setup.dataset),
+        )
         with (
             telemetry.TensorBoard(self.where.path, start=first, enabled=self.main) as self.board,
             telemetry.ProgressBar(config.steps, start=first, enabled=self.main) as self.bar,
-            self.setup.feed.chunks(first, config.steps, self.chunk) as chunks,
+            self.setup.feed.chunks(first, config.steps, self.per_call) as chunks,
         ):
             if first == 0:
                 self._sample()
@@ -317,17 +212,17 @@ class _Loop:
                 self.state, metrics = self.compiled.run(
                     self.state, self.compiled.put_inputs(inputs), resident
                 )
-                self._after_chunk(jax.device_get(local(metrics)), clock)
+                self._after_call(jax.device_get(local(metrics)), clock)
             self.checkpointer.save(self.step, self.state, self._progress())
             self.checkpointer.wait()
         if self.main:
             self._plot()
         return self.step
 
-    def _after_chunk(self, metrics, clock: Clock) -> None:
+    def _after_call(self, metrics, clock: Clock) -> None:
         config = self.config
-        self.window.add(self.step, metrics)
-        self.step += self.chunk
+        steps = self.window.add(self.step, metrics)
+        self.step += steps
         clock.tick(self.step)
         shown = {}
         if self.step % config.log_every == 0 or self.step == config.steps:
@@ -338,7 +233,7 @@ class _Loop:
             self.checkpointer.save(self.step, self.state, self._progress())
             if self.main:
                 self._plot()
-        self.bar.update(self.step, self.chunk * self.setup.feed.images_per_step, shown)
+        self.bar.update(self.step, steps * self.setup.feed.images_per_step, shown)
 
     def _log(self, clock: Clock) -> dict[str, float]:
         means = self.window.means()
@@ -355,7 +250,9 @@ class _Loop:
 
     def _sample(self) -> None:
         if self.main:
-            self.board.write_image(self.step, "samples", self.grids.save(self.state))
+            self.board.write_image(
+                self.step, "samples", self.grids.save(local(self.state.replace(key=None)))
+            )
 
     def _plot(self) -> None:
         metrics = telemetry.read_metrics(self.where.metrics)
@@ -373,7 +270,7 @@ class _Loop:
             f"{config.family} on {config.data.name}: {len(self.setup.dataset):,} images {shape}, "
             f"{'on the device' if feed.resident else 'streamed'}; batch {config.batch_size}, "
             f"{jax.device_count()} {jax.devices()[0].platform} device(s), {config.parallel}, "
-            f"{config.precision}, {self.chunk} steps a call"
+            f"{config.precision}, {self.per_call} steps a call"
         )
         if first == config.steps:
             telemetry.say(f"all {first} steps are done; raise config.steps to train on")
@@ -385,9 +282,13 @@ class _Loop:
 def _check_events(config: ConfigDict) -> None:
     if config.log_every < 1:
         raise ValueError(f"config.log_every must be at least 1, not {config.log_every}")
-    for name in ("sample_every", "checkpoint_every"):
+    for name, zero in (
+        ("sample_every", "never"),
+        ("checkpoint_every", "never"),
+        ("steps_per_call", "a default"),
+    ):
         if config[name] < 0:
-            raise ValueError(f"config.{name} must be positive, or 0 for never, not {config[name]}")
+            raise ValueError(f"config.{name} must be positive, or 0 for {zero}, not {config[name]}")
     if config.keep_checkpoints < 1:
         raise ValueError(
             f"config.keep_checkpoints must be at least 1, not {config.keep_checkpoints}"
