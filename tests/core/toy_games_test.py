@@ -67,6 +67,14 @@ def corners(generator, *shape):
     return centres + 0.1 * generator.normal(size=centres.shape).astype(np.float32)
 
 
+# Compiling is most of what a toy costs.
+QUICKLY = {"xla_backend_optimization_level": 0}
+
+
+def compile_step(gan):
+    return jax.jit(core.make_step(gan), compiler_options=QUICKLY)
+
+
 def play(step, state, inputs):
     """The states before and after each step, and the metrics of every step, stacked."""
     states, metrics = [state], []
@@ -149,7 +157,7 @@ def infogan():
 
 def test_infogan_finds_the_corner_of_each_code():
     gan, generate = infogan()
-    step, start = jax.jit(core.make_step(gan)), core.init_state(gan, 0)
+    step, start = compile_step(gan), core.init_state(gan, 0)
     inputs = {"x": corners(np.random.default_rng(0), 600, 1, BATCH)}
     assert_owns(gan, step, start, at(inputs, 0))
     (*_, state), metrics = play(step, start, inputs)
@@ -222,7 +230,7 @@ def two_domains(steps):
 
 def test_cyclegan_translates_and_pools_past_fakes():
     gan, inputs = cyclegan(), two_domains(500)
-    step, start = jax.jit(core.make_step(gan)), core.init_state(gan, 0)
+    step, start = compile_step(gan), core.init_state(gan, 0)
     assert_owns(gan, step, start, at(inputs, 0))
     states, metrics = play(step, start, inputs)
     for name, network, source in (("a", "g_ba", "b"), ("b", "g_ab", "a")):
@@ -296,7 +304,7 @@ def test_a_four_player_game_with_lazy_regularisers():
         "x": corners(generator, steps, 1, BATCH),
         "z": generator.normal(size=(steps, 1, BATCH, 4)).astype(np.float32),
     }
-    step, start = jax.jit(core.make_step(gan)), core.init_state(gan, 0)
+    step, start = compile_step(gan), core.init_state(gan, 0)
     assert_owns(gan, step, start, at(inputs, 0))
     states, metrics = play(step, start, inputs)
     state = states[-1]
@@ -363,7 +371,7 @@ def test_three_critic_steps_and_an_observer():
     gan = wgan_gp()
     x = corners(generator, steps, 3, BATCH)
     inputs = {"x": x, "z": generator.normal(size=x.shape).astype(np.float32)}
-    step, start = jax.jit(core.make_step(gan)), core.init_state(gan, 0)
+    step, start = compile_step(gan), core.init_state(gan, 0)
     assert_owns(gan, step, start, at(inputs, 0))
     (*_, state), metrics = play(step, start, inputs)
     assert int(state.opt_state["disc"].count) == 3 * steps
@@ -511,7 +519,7 @@ def blocks_changed(before, after):
 
 def test_a_game_grows_in_three_phases():
     experiment, generator = growing_experiment(), np.random.default_rng(0)
-    state = jax.jit(lambda: core.init_state(experiment[0].gan, 0))()
+    state = jax.jit(lambda: core.init_state(experiment[0].gan, 0), compiler_options=QUICKLY)()
     for stage, phase in enumerate(experiment):
         left = state
         state = phase.on_enter(left) if phase.on_enter else left
@@ -520,7 +528,7 @@ def test_a_game_grows_in_three_phases():
             "x": ramps(generator, phase.steps, phase.batch_size, phase.image_size),
             "z": generator.normal(size=(phase.steps, 1, phase.batch_size, 4)).astype(np.float32),
         }
-        step = jax.jit(core.make_step(phase.gan))
+        step = compile_step(phase.gan)
         (start, *_, state), metrics = play(step, state, inputs)
         assert (metrics["gen"]["size"] == phase.image_size).all()
         blocks = [f"image_{i}" for i in ({stage - 1, stage} if stage else {0})]
