@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import glob
+import importlib.util
 import os
 import re
+import signal
 import sys
 
 from absl import app, flags, logging
@@ -60,19 +63,27 @@ def _keys(config: ConfigDict, prefix: str = "") -> list[str]:
     return keys
 
 
+def _config_argument(arguments: list[str]) -> str | None:
+    """The value of `--config=VALUE` or `--config VALUE`."""
+    for argument, following in zip(arguments, [*arguments[1:], None], strict=True):
+        if match := re.fullmatch(r"--?config(?:=(.*))?", argument):
+            return following if match[1] is None else match[1]
+    return None
+
+
 def _config_of(arguments: list[str]) -> ConfigDict | None:
     """The config without its overrides, to know its keys."""
-    for argument in arguments:
-        if match := re.match(r"--?config=(.*)", argument):
-            path, _, variant = match[1].partition(":")
-            if not os.path.isfile(path):
-                known = [f"configs/{f}" for f in sorted(os.listdir("configs")) if f.endswith(".py")]
-                raise UsageError(f"no config file {path}{_nearest(path, known)}")
-            holder = flags.FlagValues()
-            config_flags.DEFINE_config_file("config", None, "", flag_values=holder)
-            holder(["main", f"--config={path}{':' + variant if variant else ''}"])
-            return holder.config
-    return None
+    value = _config_argument(arguments)
+    if value is None:
+        return None
+    path, _, variant = value.partition(":")
+    if not os.path.isfile(path):
+        known = sorted(glob.glob("configs/*_*.py"))
+        raise UsageError(f"no config file {path}{_nearest(path, known)}")
+    spec = importlib.util.spec_from_file_location("config", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.get_config(*([variant] if variant else []))
 
 
 def check_overrides(arguments: list[str], config: ConfigDict | None) -> None:
@@ -86,7 +97,7 @@ def check_overrides(arguments: list[str], config: ConfigDict | None) -> None:
         if not match:
             continue
         if config is None:
-            raise UsageError(f"--config.{match[1]} needs a --config=configs/X.py before it")
+            raise UsageError(f"--config.{match[1]} needs a --config=configs/X.py")
         known = _keys(config)
         if match[1] not in known:
             raise UsageError(f"unknown config key '{match[1]}'{_nearest(match[1], known)}")
@@ -111,6 +122,14 @@ def _fail(error: BaseException) -> int:
 def _needs(name: str) -> None:
     if getattr(FLAGS, name) is None:
         raise UsageError(f"--mode={FLAGS.mode} needs --{name}")
+
+
+def _numbers(name: str) -> list[int]:
+    try:
+        return [int(number) for number in getattr(FLAGS, name)]
+    except ValueError:
+        given = ",".join(getattr(FLAGS, name))
+        raise UsageError(f"--{name}={given}: give whole numbers, as in 32,64") from None
 
 
 def _train() -> int:
@@ -155,7 +174,7 @@ def _benchmark() -> int:
     _needs("config")
     benchmark(
         FLAGS.config,
-        batch_sizes=[int(size) for size in FLAGS.batch_sizes],
+        batch_sizes=_numbers("batch_sizes"),
         precisions=FLAGS.precisions,
         parallel_modes=FLAGS.parallel_modes,
         rounds=FLAGS.rounds,
@@ -182,6 +201,10 @@ def main(argv: list[str]) -> int:
         return {"train": _train, "sample": _sample, "benchmark": _benchmark}[FLAGS.mode]()
     except (ValueError, OSError, FloatingPointError) as error:
         return _fail(error)
+    except KeyboardInterrupt:
+        # Before the first step, or a second time: there is nothing new to save.
+        print("interrupted", file=sys.stderr, flush=True)
+        return 128 + signal.SIGINT
 
 
 if __name__ == "__main__":

@@ -159,12 +159,7 @@ def measure(cases: Sequence[Case], *, rounds: int) -> list[dict[str, Any]]:
       "seconds", "images_per_second", "compile_seconds", "gigaflops_per_step", "peak_share" (of
       this machine's matrix product in the same precision times the number of devices, median of
       the rounds' ratios) and "peak_megabytes".
-
-    Raises:
-      ValueError: If `rounds` is below 1.
     """
-    if rounds < 1:
-        raise ValueError(f"--rounds must be at least 1, not {rounds}")
     products = {p: peak.make_matmul(p) for p in {case.settings["precision"] for case in cases}}
     seconds: list[list[float]] = [[] for _ in cases]
     shares: list[list[float]] = [[] for _ in cases]
@@ -242,7 +237,13 @@ def benchmark(
 
     Returns:
       The rows of `measure`.
+
+    Raises:
+      ValueError: If `rounds` is below 1, or as `set_up`.
+      OSError: If the data set cannot be had or the JSON not written.
     """
+    if rounds < 1:
+        raise ValueError(f"--rounds must be at least 1, not {rounds}")
     dataset = synthetic_data(config) if synthetic else None
     steps = config.steps_per_call or (2 if jax.default_backend() == "cpu" else 50)
     cases = []

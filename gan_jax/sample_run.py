@@ -98,6 +98,8 @@ def sample_run(
 
 def _check_options(output, num_images, columns: int, interpolate: bool) -> None:
     grid = output is None or str(output).endswith(".png")
+    if output is not None and Path(output).is_file():
+        raise FileExistsError(f"{output} exists: give a new --output")
     if output is not None and not grid and Path(output).suffix not in ("", ".npz"):
         raise ValueError(f"--output={output}: give a .png, a .npz, or a folder")
     if num_images is not None and grid:

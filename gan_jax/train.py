@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -51,13 +52,16 @@ class Setup:
 def load_data(config: ConfigDict) -> data.ImageDataset:
     """Loads the data set of a config; raises as `gan_jax.data.load`."""
     settings = config.data
+    classes = tuple(settings.classes)
+    if len(classes) == 1 and isinstance(classes[0], str):
+        classes = classes[0]  # `--config.data.classes=cat,dog` arrives as one string.
     return data.load(
         settings.name,
         split=settings.split,
         data_dir=settings.dir or None,
         image_size=settings.image_size,
         channels=settings.channels or None,
-        classes=tuple(settings.classes) or None,
+        classes=classes or None,
         cache_dir=settings.cache_dir or None,
     )
 
@@ -121,10 +125,10 @@ def train(config: ConfigDict, path: str, *, interrupt: Interrupt | None = None) 
       NonFiniteLossError: If a loss is not finite.
       CheckpointError: If no checkpoint can be read, or one cannot be written.
     """
-    _check_events(config)
+    _check_numbers(config)
     workdir.check(path, config)
     setup = set_up(config)
-    where = workdir.claim(path, config, setup.data_info)
+    where = workdir.Workdir(Path(path))
     with (
         Checkpointer(where.checkpoints, keep=config.keep_checkpoints) as checkpointer,
         interrupt or Interrupt() as stop,
@@ -191,6 +195,8 @@ class _Loop:
                 f"the run is at step {first} already, beyond config.steps={config.steps}: "
                 "raise config.steps to train on"
             )
+        if self.main:
+            workdir.claim(self.where.path, config, self.setup.data_info)
         self._announce(first)
         resident = self.compiled.put_state(self.setup.feed.resident_data())
         if self.main:
@@ -279,17 +285,12 @@ class _Loop:
         logging.info("workdir %s", self.where.path)
 
 
-def _check_events(config: ConfigDict) -> None:
-    if config.log_every < 1:
-        raise ValueError(f"config.log_every must be at least 1, not {config.log_every}")
-    for name, zero in (
-        ("sample_every", "never"),
-        ("checkpoint_every", "never"),
-        ("steps_per_call", "a default"),
-    ):
-        if config[name] < 0:
-            raise ValueError(f"config.{name} must be positive, or 0 for {zero}, not {config[name]}")
-    if config.keep_checkpoints < 1:
-        raise ValueError(
-            f"config.keep_checkpoints must be at least 1, not {config.keep_checkpoints}"
-        )
+def _check_numbers(config: ConfigDict) -> None:
+    lowest = {"log_every": 1, "keep_checkpoints": 1}
+    # 0 is never, or the default.
+    lowest |= {"sample_every": 0, "checkpoint_every": 0, "steps_per_call": 0}
+    for name, least in lowest.items():
+        if config[name] < least:
+            raise ValueError(f"config.{name} must be at least {least}, not {config[name]}")
+    if not 0 <= config.seed < 2**32:
+        raise ValueError(f"config.seed must be in 0..2**32 - 1, not {config.seed}")

@@ -114,11 +114,13 @@ def claim(path: str | Path, config: ConfigDict, data: dict[str, Any]) -> Workdir
       The Workdir. Its `config.json` holds this start's config.
 
     Raises:
-      WorkdirError: If the folder holds another experiment, or files that are no run. Nothing in it
-        has been touched then.
+      WorkdirError: If the folder holds another experiment, the same on other data, or files that
+        are no run. Nothing in it has been touched then.
     """
     check(path, config)
     workdir = Workdir(Path(path))
+    if workdir.config.exists():
+        _check_data(workdir, data)
     workdir.path.mkdir(parents=True, exist_ok=True)
     telemetry.write_json_atomically(workdir.config, {"config": _plain(config), "data": data})
     return workdir
@@ -141,10 +143,28 @@ def check(path: str | Path, config: ConfigDict) -> None:
                 f"workdir {path} holds another experiment: its config.{key} is {old!r}, you asked "
                 f"for {new!r}{more}; give another --workdir, or the config of the run"
             )
-    elif workdir.path.is_dir() and any(workdir.path.iterdir()):
+    elif workdir.path.is_dir() and not all(map(_is_leftover, workdir.path.iterdir())):
         raise WorkdirError(
             f"workdir {path} is not empty and holds no run (no config.json): give a new folder"
         )
+
+
+def _is_leftover(file: Path) -> bool:
+    """Whether this is a config.json that a killed process did not finish."""
+    return file.name.startswith(".config.json.")
+
+
+def _check_data(workdir: Workdir, data: dict[str, Any]) -> None:
+    """Refuses to go on with other data than the run began with: its order would be another."""
+    _, known = load(workdir.path)
+    data = json.loads(json.dumps(data))
+    for key in sorted({*known, *data}):
+        if known.get(key) != data.get(key):
+            raise WorkdirError(
+                f"the data set has changed since the run in workdir {workdir.path} began: its "
+                f"{key} was {known.get(key)}, is {data.get(key)}; put it back, or give another "
+                "--workdir"
+            )
 
 
 def load(path: str | Path) -> tuple[ConfigDict, dict[str, Any]]:

@@ -1,0 +1,96 @@
+"""The command line, called in this process: the same as a process of its own, but quicker."""
+
+import contextlib
+import dataclasses
+import importlib.util
+import io
+import pathlib
+import sys
+import warnings
+
+import pytest
+from absl.testing import flagsaver
+
+ROOT = pathlib.Path(__file__).parents[2]
+# Fully connected networks on the embedded digits compile fastest.
+TINY = (
+    "--config=configs/vanilla_mnist.py:smoke",
+    "--config.data.name=digits",
+    "--config.width=0.0625",
+    "--config.latent_dim=4",
+    "--config.batch_size=8",
+    "--config.steps=20",
+    "--config.log_every=4",
+    "--config.sample_every=10",
+    "--config.checkpoint_every=10",
+    "--config.ema_decay=0.9",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What a call of the command line left behind."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def errors(self):
+        return [line for line in self.err.splitlines() if line.startswith("error: ")]
+
+
+@pytest.fixture(scope="session")
+def _main():
+    spec = importlib.util.spec_from_file_location("main_under_test", ROOT / "main.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def command_line(_main, monkeypatch):
+    """`command_line("--flag=value", ...) -> Outcome`."""
+    monkeypatch.chdir(ROOT)
+
+    def call(*arguments):
+        out, err = io.StringIO(), io.StringIO()
+        saved = flagsaver.save_flag_values()
+        # Where ml_collections looks for overrides, whatever it is told to parse.
+        monkeypatch.setattr(sys, "argv", ["main.py", *arguments])
+        try:
+            with (
+                warnings.catch_warnings(),
+                contextlib.redirect_stdout(out),
+                contextlib.redirect_stderr(err),
+            ):
+                # ml_collections loads a config file by what Python is about to drop.
+                warnings.filterwarnings("ignore", "the load_module", DeprecationWarning)
+                status = _main.main(_main.parse(sys.argv))
+        except SystemExit as error:
+            status = error.code
+        finally:
+            flagsaver.restore_flag_values(saved)
+        return Outcome(status, out.getvalue(), err.getvalue())
+
+    return call
+
+
+@pytest.fixture
+def tiny():
+    """Arguments of a training run that takes a second once it is compiled."""
+    return TINY
+
+
+@pytest.fixture
+def contents():
+    """`contents(folder) -> {relative path: bytes}`, to see that nothing was touched."""
+
+    def read(folder):
+        folder = pathlib.Path(folder)
+        return {
+            str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
+            for path in sorted(folder.rglob("*"))
+        }
+
+    return read
