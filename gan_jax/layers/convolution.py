@@ -234,19 +234,25 @@ def _matmul_conv(x, kernel, strides, pads):
     columns = _unfold(x, kernel.shape[:2], strides, pads)
     matrix = kernel.reshape(columns.shape[-1], -1)
     y = _flat_matmul(columns, matrix, rhs_axis=0)
-    return y.reshape(*columns.shape[:3], -1)
+    return y.reshape(*columns.shape[:3], -1).astype(x.dtype)
 
 
 def _matmul_conv_transpose(x, kernel, strides, pads):
     columns = _flat_matmul(x, kernel.reshape(-1, x.shape[-1]), rhs_axis=1)
     columns = columns.reshape(*x.shape[:3], *kernel.shape[:3])
-    return _fold(columns, strides, pads)
+    return _fold(columns, strides, pads).astype(x.dtype)
 
 
 def _flat_matmul(x, matrix, rhs_axis):
+    """Multiplies [..., K] by a matrix to [N, O] of float32 (or wider), for sums to go on in it."""
     # Of rank 2, because for more than one row axis XLA:CPU transposes a copy of the whole operand
     # in the gradient for the matrix.
-    return lax.dot_general(x.reshape(-1, x.shape[-1]), matrix, (((1,), (rhs_axis,)), ((), ())))
+    return lax.dot_general(
+        x.reshape(-1, x.shape[-1]),
+        matrix,
+        (((1,), (rhs_axis,)), ((), ())),
+        preferred_element_type=jnp.promote_types(x.dtype, jnp.float32),
+    )
 
 
 def _unfold(x, window, strides, pads):

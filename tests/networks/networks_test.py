@@ -8,7 +8,7 @@ import pytest
 from gan_jax import networks
 
 NAMES = sorted(networks.GENERATORS)
-TINY = {"width": 0.02, "num_classes": 3}
+TINY = {"width": 0.02, "num_classes": 3, "image_size": 16}
 
 
 def _parameter_shapes(module, *inputs):
@@ -88,24 +88,33 @@ def test_64x64_adds_a_wider_layer(name, widest):
     assert max(shape[3] for shape in convolutions) == widest // (2 if name == "dcgan_8x8" else 1)
 
 
+@pytest.fixture(scope="module", params=NAMES)
+def tiny(request):
+    """A tiny conditional pair, initialised, with images of the generator in training."""
+    return _tiny(request.param)
+
+
 def _tiny(name, **fields):
     fields = {**TINY, **fields}
     generator = networks.make_generator(name, **fields)
     discriminator = networks.make_discriminator(name, dropout_rate=0.5, **fields)
-    z = jax.random.normal(jax.random.key(0), (3, 6))
-    labels = jnp.arange(3) if fields["num_classes"] else None
-    variables_g = generator.init(jax.random.key(1), z, labels, train=False)
-    images, statistics = generator.apply(
-        variables_g, z, labels, train=True, mutable=["batch_stats"]
-    )
-    variables_d = discriminator.init(jax.random.key(2), images, labels, train=False)
-    return generator, variables_g, statistics, z, labels, images, discriminator, variables_d
+    z, labels = jax.random.normal(jax.random.key(0), (3, 6)), jnp.arange(3)
+
+    @jax.jit
+    def build():
+        variables_g = generator.init(jax.random.key(1), z, labels, train=False)
+        images, statistics = generator.apply(
+            variables_g, z, labels, train=True, mutable=["batch_stats"]
+        )
+        variables_d = discriminator.init(jax.random.key(2), images, labels, train=False)
+        return variables_g, variables_d, images, statistics
+
+    return name, generator, discriminator, z, labels, *build()
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_tiny_forward(name):
-    generator, variables_g, statistics, z, labels, images, discriminator, variables_d = _tiny(name)
-    assert images.shape == (3, 32, 32, 3)
+def test_tiny_generator(tiny):
+    name, generator, _, z, labels, variables, _, images, statistics = tiny
+    assert images.shape == (3, 16, 16, 3)
     assert images.dtype == jnp.float32
     assert float(jnp.abs(images).max()) <= 1
     assert float(images.std()) > 0
@@ -113,65 +122,75 @@ def test_tiny_forward(name):
         changed = jax.tree.map(
             lambda a, b: bool((a != b).any()),
             statistics,
-            {"batch_stats": variables_g["batch_stats"]},
+            {"batch_stats": variables["batch_stats"]},
         )
         assert all(jax.tree.leaves(changed))
-        assert len(jax.tree.leaves(changed)) == 6
-    other = generator.apply(variables_g, z, (labels + 1) % 3, train=True, mutable=["batch_stats"])[
-        0
-    ]
-    assert (np.abs(other - images).max(axis=(1, 2, 3)) > 0).all()
+        assert len(jax.tree.leaves(changed)) == 4
+    generate = jax.jit(lambda labels: generator.apply(variables, z, labels, train=False))
+    difference = np.abs(generate(labels) - generate((labels + 1) % 3))
+    assert (difference.max(axis=(1, 2, 3)) > 0).all()
 
-    def judge(labels, **kwargs):
-        return discriminator.apply(variables_d, images, labels, **kwargs)
 
-    logits = judge(labels, train=False)
+def test_tiny_discriminator(tiny):
+    _, _, discriminator, _, labels, _, variables, images, _ = tiny
+
+    @jax.jit
+    def judge(labels):
+        return discriminator.apply(variables, images, labels, train=False)
+
+    @jax.jit
+    def judge_with_dropout(key):
+        return discriminator.apply(
+            variables, images, labels, train=True, rngs={"dropout": key}, mutable=["batch_stats"]
+        )[0]
+
+    logits = judge(labels)
     assert logits.shape == (3,)
     assert logits.dtype == jnp.float32
-    np.testing.assert_array_equal(logits, judge(labels, train=False))
-    assert (judge((labels + 1) % 3, train=False) != logits).all()
-    first, second = (
-        judge(labels, train=True, rngs={"dropout": jax.random.key(seed)}, mutable=["batch_stats"])[
-            0
-        ]
-        for seed in (3, 4)
-    )
+    assert (judge((labels + 1) % 3) != logits).all()
+    first, second = (judge_with_dropout(jax.random.key(seed)) for seed in (3, 4))
     assert (first != second).any()
+    with pytest.raises(Exception, match="dropout"):
+        discriminator.apply(variables, images, labels, train=True, mutable=["batch_stats"])
 
 
 @pytest.mark.parametrize("name", ["dcgan_8x8", "mlp"])
 def test_bfloat16_arithmetic_keeps_float32_at_the_borders(name):
-    _, variables_g, statistics, z, labels, images, discriminator, variables_d = _tiny(
+    _, _, discriminator, z, labels, variables_g, variables_d, images, statistics = _tiny(
         name, dtype=jnp.bfloat16
     )
     assert images.dtype == jnp.float32
-    assert discriminator.apply(variables_d, images, labels, train=False).dtype == jnp.float32
+    logits = jax.eval_shape(lambda: discriminator.apply(variables_d, images, labels, train=False))
+    assert logits.dtype == jnp.float32
     leaves = jax.tree.leaves((variables_g, variables_d, statistics))
     assert {leaf.dtype for leaf in leaves} == {jnp.dtype("float32")}
-    exact = networks.make_generator(name, **TINY).apply(
-        variables_g, z, labels, train=True, mutable=["batch_stats"]
-    )[0]
+    exact = networks.make_generator(name, **TINY)
+    exact = jax.jit(
+        lambda: exact.apply(variables_g, z, labels, train=True, mutable=["batch_stats"])[0]
+    )()
     difference = float(jnp.abs(exact - images).max())
     assert 0 < difference < 0.05
 
 
-def test_batch_normalised_discriminator_has_statistics_but_for_the_first_layer():
-    variables_d = _tiny("dcgan_radford")[-1]
-    assert sorted(variables_d["batch_stats"]) == ["BatchNorm_0", "BatchNorm_1"]
-    critic = networks.make_discriminator("dcgan_radford", normalization="none", **TINY)
-    variables = critic.init(
-        jax.random.key(0), jnp.zeros((1, 32, 32, 3)), jnp.zeros(1, jnp.int32), train=False
+@pytest.mark.parametrize(("normalization", "normalized"), [("batch", 2), ("none", 0)])
+def test_statistics_of_the_discriminator_are_of_all_layers_but_the_first(normalization, normalized):
+    critic = networks.make_discriminator("dcgan_radford", normalization=normalization)
+    variables = jax.eval_shape(
+        lambda: critic.init(jax.random.key(0), jnp.zeros((1, 32, 32, 3)), train=False)
     )
-    assert "batch_stats" not in variables
+    shapes = [leaf["mean"].shape for leaf in variables.get("batch_stats", {}).values()]
+    assert sorted(shapes) == [(256,), (512,)][:normalized]
 
 
-def test_width_one_of_each_kernel_size_of_the_generator():
-    for output_kernel in (3, 4):
-        generator = networks.DCGANGenerator(
-            image_size=8, base_size=4, features=4, output_kernel=output_kernel
-        )
-        images = generator.init_with_output(jax.random.key(0), jnp.ones((2, 3)), train=False)[0]
-        assert images.shape == (2, 8, 8, 3)
+@pytest.mark.parametrize("output_kernel", [3, 4])
+def test_smallest_generator(output_kernel):
+    generator = networks.DCGANGenerator(
+        image_size=8, base_size=4, features=4, output_kernel=output_kernel
+    )
+    images = jax.eval_shape(
+        lambda: generator.init_with_output(jax.random.key(0), jnp.ones((2, 3)), train=False)[0]
+    )
+    assert images.shape == (2, 8, 8, 3)
 
 
 def test_pmap_statistics_equal_those_of_the_whole_batch():
@@ -181,8 +200,13 @@ def test_pmap_statistics_equal_those_of_the_whole_batch():
     fields = {"image_size": 8, "features": 4, "channels": 1}
     z = jax.random.normal(jax.random.key(0), (4 * devices, 5))
     alone = networks.DCGANGenerator(**fields)
-    variables = alone.init(jax.random.key(1), z, train=False)
-    expected_images, expected = alone.apply(variables, z, train=True, mutable=["batch_stats"])
+
+    @jax.jit
+    def whole():
+        variables = alone.init(jax.random.key(1), z, train=False)
+        return variables, alone.apply(variables, z, train=True, mutable=["batch_stats"])
+
+    variables, (expected_images, expected) = whole()
     divided = networks.DCGANGenerator(axis_name="batch", **fields)
     images, statistics = jax.pmap(
         lambda z: divided.apply(variables, z, train=True, mutable=["batch_stats"]),
