@@ -1,16 +1,14 @@
 """Building blocks of the networks: convolutions that are fast on every platform, embeddings."""
 
-from gan_jax.layers.convolution import (
-    Implementation,
+from gan_jax.layers.convolution import Implementation, conv, conv_transpose
+from gan_jax.layers.embedding import LabelEmbedding
+from gan_jax.layers.geometry import (
     Padding,
-    conv,
     conv_flops,
     conv_output_size,
-    conv_transpose,
     conv_transpose_flops,
     conv_transpose_output_size,
 )
-from gan_jax.layers.embedding import LabelEmbedding
 from gan_jax.layers.minibatch import MinibatchDiscrimination
 from gan_jax.layers.modules import Conv, ConvTranspose, dcgan_init
 from gan_jax.layers.regularization import Dropout, Normalization, batch_norm

@@ -7,17 +7,15 @@ takes `matmul` on CPU and `lax` elsewhere. Both are differentiable to any order.
 """
 
 import functools
-import math
-from collections.abc import Sequence
 from typing import Literal
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
+from gan_jax.layers import geometry
+
 Implementation = Literal["auto", "matmul", "lax"]
-Padding = Literal["SAME"] | int | Sequence[tuple[int, int]]
-Pairs = tuple[tuple[int, int], tuple[int, int]]
 
 
 def conv(
@@ -25,7 +23,7 @@ def conv(
     kernel: jax.Array,
     *,
     strides: int | tuple[int, int] = 1,
-    padding: Padding = "SAME",
+    padding: geometry.Padding = "SAME",
     implementation: Implementation = "auto",
 ) -> jax.Array:
     """Convolves a batch of images (cross-correlation, as every deep learning library).
@@ -50,8 +48,8 @@ def conv(
     """
     strides = _check_arguments("conv", x, kernel, strides, input_axis=2)
     (height, width), window = x.shape[1:3], kernel.shape[:2]
-    pads = conv_padding((height, width), window, strides, padding)
-    conv_output_size((height, width), window, strides, pads)
+    pads = geometry.conv_padding((height, width), window, strides, padding)
+    geometry.conv_output_size((height, width), window, strides, pads)
     if _resolve(implementation) == "matmul":
         return _matmul_conv(x, kernel, strides, pads)
     return lax.conv_general_dilated(
@@ -64,7 +62,7 @@ def conv_transpose(
     kernel: jax.Array,
     *,
     strides: int | tuple[int, int] = 1,
-    padding: Padding = "SAME",
+    padding: geometry.Padding = "SAME",
     implementation: Implementation = "auto",
 ) -> jax.Array:
     """Transposes a convolution: the linear map whose matrix is the transpose of `conv`'s.
@@ -93,8 +91,8 @@ def conv_transpose(
     """
     strides = _check_arguments("conv_transpose", x, kernel, strides, input_axis=3)
     size, window = x.shape[1:3], kernel.shape[:2]
-    pads = conv_transpose_padding(window, strides, padding)
-    conv_transpose_output_size(size, window, strides, pads)
+    pads = geometry.conv_transpose_padding(window, strides, padding)
+    geometry.conv_transpose_output_size(size, window, strides, pads)
     if _resolve(implementation) == "matmul":
         return _matmul_conv_transpose(x, kernel, strides, pads)
     full = tuple((k - 1 - low, k - 1 - high) for k, (low, high) in zip(window, pads, strict=True))
@@ -106,128 +104,6 @@ def conv_transpose(
         lhs_dilation=strides,
         dimension_numbers=("NHWC", "HWOI", "NHWC"),
     )
-
-
-def conv_padding(
-    size: tuple[int, int], window: tuple[int, int], strides: tuple[int, int], padding: Padding
-) -> Pairs:
-    """Resolves the padding of a convolution to ((top, bottom), (left, right)) zeros.
-
-    Args:
-        size: Input size (H, W).
-        window: Kernel size (KH, KW).
-        strides: Strides (SH, SW).
-        padding: As in `conv`.
-
-    Raises:
-        ValueError: The padding is none of the documented forms, or a pair is negative.
-    """
-    if padding != "SAME":
-        return _explicit_padding(padding, allow_negative=False)
-    totals = (
-        max((-(-n // s) - 1) * s + k - n, 0) for n, k, s in zip(size, window, strides, strict=True)
-    )
-    return tuple((total // 2, total - total // 2) for total in totals)
-
-
-def conv_transpose_padding(
-    window: tuple[int, int], strides: tuple[int, int], padding: Padding
-) -> Pairs:
-    """Resolves the padding of a transposed convolution to ((top, bottom), (left, right)) cuts.
-
-    Args:
-        window: Kernel size (KH, KW).
-        strides: Strides (SH, SW).
-        padding: As in `conv_transpose`.
-
-    Raises:
-        ValueError: The padding is none of the documented forms.
-    """
-    if padding != "SAME":
-        return _explicit_padding(padding, allow_negative=True)
-    # A window smaller than its stride leaves gaps, so "SAME" appends zeros: a negative cut.
-    return tuple(
-        (max(k - s, 0) // 2, k - s - max(k - s, 0) // 2)
-        for k, s in zip(window, strides, strict=True)
-    )
-
-
-def conv_output_size(
-    size: tuple[int, int], window: tuple[int, int], strides: tuple[int, int], padding: Padding
-) -> tuple[int, int]:
-    """Returns the size (OH, OW) of the output of `conv`, from static sizes alone.
-
-    Raises:
-        ValueError: The padded input is smaller than the kernel.
-    """
-    pads = conv_padding(size, window, strides, padding)
-    output = tuple(
-        (n + low + high - k) // s + 1
-        for n, k, s, (low, high) in zip(size, window, strides, pads, strict=True)
-    )
-    if min(output) < 1:
-        raise ValueError(
-            f"conv: an input of {size[0]}x{size[1]} padded by {pads} is smaller than the kernel, "
-            f"{window[0]}x{window[1]}"
-        )
-    return output
-
-
-def conv_transpose_output_size(
-    size: tuple[int, int], window: tuple[int, int], strides: tuple[int, int], padding: Padding
-) -> tuple[int, int]:
-    """Returns the size (OH, OW) of the output of `conv_transpose`, from static sizes alone.
-
-    Raises:
-        ValueError: The padding cuts the whole output away.
-    """
-    pads = conv_transpose_padding(window, strides, padding)
-    output = tuple(
-        (n - 1) * s + k - low - high
-        for n, k, s, (low, high) in zip(size, window, strides, pads, strict=True)
-    )
-    if min(output) < 1:
-        raise ValueError(
-            f"conv_transpose: a padding of {pads} leaves nothing of the output for an input of "
-            f"{size[0]}x{size[1]} and a kernel of {window[0]}x{window[1]}"
-        )
-    return output
-
-
-def conv_flops(
-    input_shape: Sequence[int],
-    kernel_shape: Sequence[int],
-    *,
-    strides: int | tuple[int, int] = 1,
-    padding: Padding = "SAME",
-) -> int:
-    """Counts the floating-point operations of one `conv`, two for each multiply-add.
-
-    Products with padding zeros count, as in the usual formula 2 B OH OW KH KW I O. Either gradient
-    costs the same again.
-
-    Args:
-        input_shape: Shape (B, H, W, I).
-        kernel_shape: Shape (KH, KW, I, O).
-        strides: As in `conv`.
-        padding: As in `conv`.
-    """
-    batch, *size, _ = input_shape
-    output = conv_output_size(tuple(size), tuple(kernel_shape[:2]), _pair(strides), padding)
-    return 2 * batch * math.prod(output) * math.prod(kernel_shape)
-
-
-def conv_transpose_flops(input_shape: Sequence[int], kernel_shape: Sequence[int]) -> int:
-    """Counts the floating-point operations of one `conv_transpose`, two for each multiply-add.
-
-    Products that the padding cuts away count, as in the usual formula 2 B H W KH KW I O, whatever
-    the strides. Either gradient costs the same again.
-
-    Args:
-        input_shape: Shape (B, H, W, I).
-        kernel_shape: Shape (KH, KW, O, I).
-    """
-    return 2 * math.prod(input_shape[:3]) * math.prod(kernel_shape)
 
 
 def _matmul_conv(x, kernel, strides, pads):
@@ -257,7 +133,7 @@ def _flat_matmul(x, matrix, rhs_axis):
 
 def _unfold(x, window, strides, pads):
     """Gathers the patches [B, OH, OW, KH * KW * I] under each position of the window."""
-    height, width = conv_output_size(x.shape[1:3], window, strides, pads)
+    height, width = geometry.conv_output_size(x.shape[1:3], window, strides, pads)
     x = _windows(x, 2, width, window[1], strides[1], pads[1])
     x = _windows(x, 1, height, window[0], strides[0], pads[0])
     return jnp.swapaxes(x, 2, 3).reshape(x.shape[0], height, width, -1)
@@ -339,25 +215,4 @@ def _check_arguments(name, x, kernel, strides, input_axis) -> tuple[int, int]:
             f"{name}: images and kernel must share one floating dtype, not {x.dtype} and "
             f"{kernel.dtype}"
         )
-    return _pair(strides)
-
-
-def _pair(strides: int | tuple[int, int]) -> tuple[int, int]:
-    pair = (strides, strides) if isinstance(strides, int) else tuple(strides)
-    if len(pair) != 2 or min(pair) < 1:
-        raise ValueError(f"strides must be a positive integer or two of them, not {strides!r}")
-    return pair
-
-
-def _explicit_padding(padding: Padding, allow_negative: bool) -> Pairs:
-    try:
-        both = [(padding, padding)] * 2 if isinstance(padding, int) else padding
-        (top, bottom), (left, right) = both
-        pads = ((int(top), int(bottom)), (int(left), int(right)))
-    except (TypeError, ValueError):
-        raise ValueError(
-            f"padding must be 'SAME', an integer or two pairs of integers, not {padding!r}"
-        ) from None
-    if not allow_negative and min(*pads[0], *pads[1]) < 0:
-        raise ValueError(f"conv: padding must not be negative, not {padding!r}")
-    return pads
+    return geometry.pair(strides)

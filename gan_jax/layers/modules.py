@@ -6,7 +6,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from gan_jax.layers import convolution
+from gan_jax.layers import convolution, geometry
 
 # "All weights were initialized from a zero-centered Normal distribution with standard deviation
 # 0.02" (Radford et al. 2015).
@@ -34,7 +34,7 @@ class Conv(nn.Module):
     features: int
     kernel_size: tuple[int, int] = (4, 4)
     strides: tuple[int, int] = (2, 2)
-    padding: convolution.Padding = "SAME"
+    padding: geometry.Padding = "SAME"
     use_bias: bool = True
     dtype: Any = jnp.float32
     kernel_init: nn.initializers.Initializer = dcgan_init
@@ -77,7 +77,7 @@ class ConvTranspose(nn.Module):
     features: int
     kernel_size: tuple[int, int] = (4, 4)
     strides: tuple[int, int] = (2, 2)
-    padding: convolution.Padding = "SAME"
+    padding: geometry.Padding = "SAME"
     use_bias: bool = True
     dtype: Any = jnp.float32
     kernel_init: nn.initializers.Initializer = dcgan_init

@@ -36,9 +36,9 @@ def batch_norm(
 class Dropout(nn.Module):
     """Sets a random share of the values to zero and scales the others (Srivastava et al. 2014).
 
-    Four values share 32 random bits, because drawing the bits is what dropout costs: 9 % of a
-    DCGAN step on CPU at 32 bits a value. So the rate is rounded to a multiple of 1 / 256, and the
-    scale matches the rounded rate: the expectation is exactly the input.
+    Four values share 32 random bits, because drawing the bits is most of what dropout costs on a
+    CPU. So the rate is rounded to a multiple of 1 / 256, and the scale matches the rounded rate:
+    the expectation is exactly the input.
 
     Attributes:
         rate: Share to drop, in [0, 1).

@@ -1,0 +1,152 @@
+"""Sizes, padding and operation counts of convolutions, from static shapes alone."""
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+Padding = Literal["SAME"] | int | Sequence[tuple[int, int]]
+Pairs = tuple[tuple[int, int], tuple[int, int]]
+
+
+def conv_padding(
+    size: tuple[int, int], window: tuple[int, int], strides: tuple[int, int], padding: Padding
+) -> Pairs:
+    """Resolves the padding of a convolution to ((top, bottom), (left, right)) zeros.
+
+    Args:
+        size: Input size (H, W).
+        window: Kernel size (KH, KW).
+        strides: Strides (SH, SW).
+        padding: As in `conv`.
+
+    Raises:
+        ValueError: The padding is none of the documented forms, or a pair is negative.
+    """
+    if padding != "SAME":
+        return _explicit_padding(padding, allow_negative=False)
+    totals = (
+        max((-(-n // s) - 1) * s + k - n, 0) for n, k, s in zip(size, window, strides, strict=True)
+    )
+    return tuple((total // 2, total - total // 2) for total in totals)
+
+
+def conv_transpose_padding(
+    window: tuple[int, int], strides: tuple[int, int], padding: Padding
+) -> Pairs:
+    """Resolves the padding of a transposed convolution to ((top, bottom), (left, right)) cuts.
+
+    Args:
+        window: Kernel size (KH, KW).
+        strides: Strides (SH, SW).
+        padding: As in `conv_transpose`.
+
+    Raises:
+        ValueError: The padding is none of the documented forms.
+    """
+    if padding != "SAME":
+        return _explicit_padding(padding, allow_negative=True)
+    # A window smaller than its stride leaves gaps, so "SAME" appends zeros: a negative cut.
+    return tuple(
+        (max(k - s, 0) // 2, k - s - max(k - s, 0) // 2)
+        for k, s in zip(window, strides, strict=True)
+    )
+
+
+def conv_output_size(
+    size: tuple[int, int], window: tuple[int, int], strides: tuple[int, int], padding: Padding
+) -> tuple[int, int]:
+    """Returns the size (OH, OW) of the output of `conv`, from static sizes alone.
+
+    Raises:
+        ValueError: The padded input is smaller than the kernel.
+    """
+    pads = conv_padding(size, window, strides, padding)
+    output = tuple(
+        (n + low + high - k) // s + 1
+        for n, k, s, (low, high) in zip(size, window, strides, pads, strict=True)
+    )
+    if min(output) < 1:
+        raise ValueError(
+            f"conv: an input of {size[0]}x{size[1]} padded by {pads} is smaller than the kernel, "
+            f"{window[0]}x{window[1]}"
+        )
+    return output
+
+
+def conv_transpose_output_size(
+    size: tuple[int, int], window: tuple[int, int], strides: tuple[int, int], padding: Padding
+) -> tuple[int, int]:
+    """Returns the size (OH, OW) of the output of `conv_transpose`, from static sizes alone.
+
+    Raises:
+        ValueError: The padding cuts the whole output away.
+    """
+    pads = conv_transpose_padding(window, strides, padding)
+    output = tuple(
+        (n - 1) * s + k - low - high
+        for n, k, s, (low, high) in zip(size, window, strides, pads, strict=True)
+    )
+    if min(output) < 1:
+        raise ValueError(
+            f"conv_transpose: a padding of {pads} leaves nothing of the output for an input of "
+            f"{size[0]}x{size[1]} and a kernel of {window[0]}x{window[1]}"
+        )
+    return output
+
+
+def conv_flops(
+    input_shape: Sequence[int],
+    kernel_shape: Sequence[int],
+    *,
+    strides: int | tuple[int, int] = 1,
+    padding: Padding = "SAME",
+) -> int:
+    """Counts the floating-point operations of one `conv`, two for each multiply-add.
+
+    Products with padding zeros count, as in the usual formula 2 B OH OW KH KW I O. Either gradient
+    costs the same again.
+
+    Args:
+        input_shape: Shape (B, H, W, I).
+        kernel_shape: Shape (KH, KW, I, O).
+        strides: As in `conv`.
+        padding: As in `conv`.
+    """
+    batch, *size, _ = input_shape
+    output = conv_output_size(tuple(size), tuple(kernel_shape[:2]), pair(strides), padding)
+    return 2 * batch * math.prod(output) * math.prod(kernel_shape)
+
+
+def conv_transpose_flops(input_shape: Sequence[int], kernel_shape: Sequence[int]) -> int:
+    """Counts the floating-point operations of one `conv_transpose`, two for each multiply-add.
+
+    Products that the padding cuts away count, as in the usual formula 2 B H W KH KW I O, whatever
+    the strides. Either gradient costs the same again.
+
+    Args:
+        input_shape: Shape (B, H, W, I).
+        kernel_shape: Shape (KH, KW, O, I).
+    """
+    return 2 * math.prod(input_shape[:3]) * math.prod(kernel_shape)
+
+
+def pair(strides: int | tuple[int, int]) -> tuple[int, int]:
+    """Returns strides as (SH, SW), from one number or two; raises a ValueError otherwise."""
+    both = (strides, strides) if isinstance(strides, int) else tuple(strides)
+    if len(both) != 2 or min(both) < 1:
+        raise ValueError(f"strides must be a positive integer or two of them, not {strides!r}")
+    return both
+
+
+def _explicit_padding(padding: Padding, allow_negative: bool) -> Pairs:
+    try:
+        both = [(padding, padding)] * 2 if isinstance(padding, int) else padding
+        (top, bottom), (left, right) = both
+        pads = ((int(top), int(bottom)), (int(left), int(right)))
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"padding must be 'SAME', an integer or two pairs of integers, not {padding!r}"
+        ) from None
+    if not allow_negative and min(*pads[0], *pads[1]) < 0:
+        raise ValueError(f"conv: padding must not be negative, not {padding!r}")
+    return pads
