@@ -80,19 +80,17 @@ class DCGANGenerator(nn.Module):
         if self.num_classes:
             embedded = layers.LabelEmbedding(self.num_classes, z.shape[1], dtype=z.dtype)(labels)
             z = jnp.concatenate([z, embedded], axis=1)
-        *hidden, last = self._widths()
-        x = self._project(z.astype(self.dtype), hidden[0] if hidden else last)
+        first, *rest = self._widths()
+        x = self._project(z.astype(self.dtype), first)
         x = self._normalize(x, train)
-        for features in [*hidden[1:], last] if hidden else []:
+        for features in rest:
             x = self._normalize(self._upsample(features, use_bias=False)(x), train)
         x = self._to_image(x)
         return jnp.tanh(x.astype(jnp.float32))
 
     def _widths(self) -> list[int]:
-        layers_after_projection = inputs.doublings(
-            "DCGANGenerator", self.image_size, self.base_size
-        )
-        count = layers_after_projection + (self.output_kernel == 3)
+        count = inputs.doublings("DCGANGenerator", self.image_size, self.base_size)
+        count += self.output_kernel == 3
         last = inputs.scale_width(self.features, self.width)
         return [last * 2**n for n in reversed(range(count))]
 
