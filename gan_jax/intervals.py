@@ -20,7 +20,13 @@ class Window:
 
     def __init__(self, gan: core.Gan, progress: Mapping[str, Any] | None = None):
         self._every = {player.name: player.every for player in gan.players}
-        self._observers = {player.name for player in gan.players if not player.networks}
+        self._observers: dict[str, str] = {}  # To the player that moved last before it looks.
+        mover = ""
+        for player in gan.players:
+            if player.networks:
+                mover = player.name
+            else:
+                self._observers[player.name] = mover
         self._sums = {name: list(pair) for name, pair in (progress or {}).items()}
 
     def add(self, first_step: int, metrics: Mapping[str, Mapping[str, np.ndarray]]) -> int:
@@ -34,11 +40,13 @@ class Window:
         """
         steps = first_step + np.arange(len(next(iter(next(iter(metrics.values())).values()))))
         for step_index, step in enumerate(steps):
-            row = {}
+            row, described = {}, {}
             for player, values in metrics.items():
                 if step % self._every[player] == 0:
-                    row.update(self._named(player, values, step_index))
-            telemetry.check_finite(row, step=int(step) + 1)
+                    named = self._named(player, values, step_index)
+                    row.update(named)
+                    described.update({self._describe(player, k): v for k, v in named.items()})
+            telemetry.check_finite(described, step=int(step) + 1)
             for name, value in row.items():
                 total = self._sums.setdefault(name, [0.0, 0])
                 total[0] += value
@@ -49,6 +57,12 @@ class Window:
         named = {name: float(value[index]) for name, value in values.items()}
         loss = named.pop("loss")
         return named if player in self._observers else {f"loss/{player}": loss, **named}
+
+    def _describe(self, player: str, name: str) -> str:
+        """Whose doing it is: an observer sees what the player before it has just done."""
+        if mover := self._observers.get(player):
+            return f"{name} after the update of {mover}"
+        return name
 
     def means(self) -> dict[str, float]:
         """Means since the last call, which starts a new window."""
