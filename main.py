@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import glob
 import importlib.util
+import itertools
 import os
 import re
 import signal
@@ -65,7 +66,7 @@ def _keys(config: ConfigDict, prefix: str = "") -> list[str]:
 
 def _config_argument(arguments: list[str]) -> str | None:
     """The value of `--config=VALUE` or `--config VALUE`."""
-    for argument, following in zip(arguments, [*arguments[1:], None], strict=True):
+    for argument, following in itertools.zip_longest(arguments, arguments[1:]):
         if match := re.fullmatch(r"--?config(?:=(.*))?", argument):
             return following if match[1] is None else match[1]
     return None

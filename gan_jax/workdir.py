@@ -25,6 +25,9 @@ MUTABLE = (
     "data.placement",
 )
 
+# What is known of the data set: all that sampling needs, and its size.
+DATA_KEYS = ("image_shape", "class_names", "present_classes", "size")
+
 
 class WorkdirError(ValueError):
     """The folder holds something else than the run that was asked for."""
@@ -107,8 +110,7 @@ def claim(path: str | Path, config: ConfigDict, data: dict[str, Any]) -> Workdir
     Args:
       path: The folder; made if it is not there.
       config: The experiment.
-      data: What sampling will have to know of the data: "image_shape", "class_names",
-        "present_classes", "size".
+      data: What sampling will have to know of the data, JSON-able, by `DATA_KEYS`.
 
     Returns:
       The Workdir. Its `config.json` holds this start's config.
@@ -158,12 +160,11 @@ def _check_data(workdir: Workdir, data: dict[str, Any]) -> None:
     """Refuses to go on with other data than the run began with: its order would be another."""
     _, known = load(workdir.path)
     data = json.loads(json.dumps(data))
-    for key in sorted({*known, *data}):
-        if known.get(key) != data.get(key):
+    for key in DATA_KEYS:
+        if known[key] != data[key]:
             raise WorkdirError(
                 f"the data set has changed since the run in workdir {workdir.path} began: its "
-                f"{key} was {known.get(key)}, is {data.get(key)}; put it back, or give another "
-                "--workdir"
+                f"{key} was {known[key]}, is {data[key]}; put it back, or give another --workdir"
             )
 
 
@@ -176,12 +177,13 @@ def load(path: str | Path) -> tuple[ConfigDict, dict[str, Any]]:
     file = Workdir(Path(path)).config
     try:
         content = json.loads(file.read_text())
-        return ConfigDict(content["config"]), content["data"]
+        data = {key: content["data"][key] for key in DATA_KEYS}
+        return ConfigDict(content["config"]), data
     except FileNotFoundError:
         raise WorkdirError(
             f"workdir {path} holds no run (no config.json): train one there first"
         ) from None
-    except (json.JSONDecodeError, KeyError, TypeError, UnicodeDecodeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise WorkdirError(
             f"{file} cannot be read ({error}): put back the config.json of the run"
         ) from None

@@ -41,7 +41,7 @@ class Outcome:
 
 
 @pytest.fixture(scope="session")
-def _main():
+def main_module():
     spec = importlib.util.spec_from_file_location("main_under_test", ROOT / "main.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -49,7 +49,7 @@ def _main():
 
 
 @pytest.fixture
-def command_line(_main, monkeypatch):
+def command_line(main_module, monkeypatch):
     """`command_line("--flag=value", ...) -> Outcome`."""
     monkeypatch.chdir(ROOT)
 
@@ -66,7 +66,7 @@ def command_line(_main, monkeypatch):
             ):
                 # ml_collections loads a config file by what Python is about to drop.
                 warnings.filterwarnings("ignore", "the load_module", DeprecationWarning)
-                status = _main.main(_main.parse(sys.argv))
+                status = main_module.main(main_module.parse(sys.argv))
         except SystemExit as error:
             status = error.code
         finally:

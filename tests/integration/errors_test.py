@@ -66,7 +66,7 @@ def run(_trained, command_line, tiny, tmp_path):
         (["--config.width=-1"], ["width must be positive"]),
         (["--config.data.placement=gpu"], ["config.data.placement='gpu'"]),
     ],
-    ids=lambda value: value[-1] if value[0].startswith("--") else "",
+    ids=lambda value: value[-1] if value and value[0].startswith("--") else "",
 )
 def test_a_config_that_cannot_be(command_line, tiny, tmp_path, arguments, parts):
     workdir = tmp_path / "run"
@@ -78,6 +78,7 @@ def test_a_config_that_cannot_be(command_line, tiny, tmp_path, arguments, parts)
 @pytest.mark.parametrize(
     ("arguments", "parts"),
     [
+        ([], ["--mode=train needs --config"]),
         (["--mode=trian"], ["unknown --mode=trian", "train"]),
         (["--mode=evaluate"], ["not built yet", "train, sample, benchmark"]),
         (["--workdri=x"], ["workdri", "workdir"]),
@@ -100,7 +101,7 @@ def test_a_config_that_cannot_be(command_line, tiny, tmp_path, arguments, parts)
             ["--rounds must be at least 1"],
         ),
     ],
-    ids=lambda value: value[-1] if value[0].startswith("--") else "",
+    ids=lambda value: value[-1] if value and value[0].startswith("--") else "",
 )
 def test_a_command_line_that_cannot_be(command_line, arguments, parts):
     assert_one_error(command_line(*arguments), *parts)
@@ -292,7 +293,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(command_line, tiny, tmp_path):
         (["--interpolate", "--columns=1"], ["--columns=1"]),
         (["--truncation=-1"], ["truncation must be positive"]),
     ],
-    ids=lambda value: value[-1] if value[0].startswith("--") else "",
+    ids=lambda value: value[-1] if value and value[0].startswith("--") else "",
 )
 def test_samples_that_cannot_be(command_line, run, contents, arguments, parts):
     before = contents(run)
