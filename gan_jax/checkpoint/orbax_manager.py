@@ -3,6 +3,7 @@
 import logging as python_logging
 import os
 import pathlib
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -80,6 +81,24 @@ def quieten() -> None:
     logger = python_logging.getLogger("absl")
     if _from_elsewhere not in logger.filters:
         logger.addFilter(_from_elsewhere)
+    if not isinstance(sys.unraisablehook, _UnraisableHook):
+        sys.unraisablehook = _UnraisableHook(sys.unraisablehook)
+
+
+class _UnraisableHook:
+    """Drops what TensorStore's threads print about a write whose failure was raised already.
+
+    When one file of a checkpoint cannot be written, Orbax closes its event loop, and each of the
+    other files then finds it closed.
+    """
+
+    def __init__(self, hook: Callable[[Any], Any]):
+        self._hook = hook
+
+    def __call__(self, unraisable: Any) -> None:
+        error = unraisable.exc_value
+        if not (isinstance(error, RuntimeError) and str(error) == "Event loop is closed"):
+            self._hook(unraisable)
 
 
 def _from_elsewhere(record: python_logging.LogRecord) -> bool:

@@ -7,13 +7,14 @@ import resource
 import shutil
 import signal
 import socket
+import types
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from gan_jax import telemetry
-from gan_jax.checkpoint import files
+from gan_jax.checkpoint import files, orbax_manager
 
 
 def assert_one_error(outcome, *parts):
@@ -180,6 +181,14 @@ def test_a_damaged_newest_checkpoint(command_line, tiny, run, contents):
         outcome = command_line(*mode, f"--workdir={run}")
         assert_one_error(outcome, "no checkpoint in", "damaged")
     assert contents(run) == before
+
+
+def test_only_the_echo_of_a_failed_write_is_kept_off_the_terminal():
+    told = []
+    hook = orbax_manager._UnraisableHook(told.append)
+    for error in (RuntimeError("Event loop is closed"), RuntimeError("other"), ValueError("x")):
+        hook(types.SimpleNamespace(exc_value=error))
+    assert [str(unraisable.exc_value) for unraisable in told] == ["other", "x"]
 
 
 @contextlib.contextmanager
