@@ -16,8 +16,13 @@ def get_config(variant: str = "full") -> ConfigDict:
     """The config; `variant` is full or smoke."""
     config = common.base()
     config.family = "cgan"
-    config.width = 0.25
+    config.network = "dcgan_radford"
+    config.discriminator.normalization = "batch"
+    config.width = 0.125
     config.latent_dim = 64
+    # With equal rates the generator outruns so small a discriminator and ignores its latent: every
+    # row is then one digit ten times.
+    config.discriminator_optimizer.learning_rate = 1e-3
     config.ema_decay = 0.99
     config.data.name = "digits"
     config.steps = 3_000

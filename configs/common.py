@@ -25,7 +25,7 @@ def optimizer(
 
 
 def base() -> ConfigDict:
-    """The defaults: DCGAN of the first recipe on CIFAR-10."""
+    """The defaults: the networks of the first DCGAN recipe on CIFAR-10."""
     config = ConfigDict()
     config.family = "dcgan"  # a name of gan_jax.gans.FAMILIES
     config.network = "dcgan_8x8"  # a name of gan_jax.networks.GENERATORS

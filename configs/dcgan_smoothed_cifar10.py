@@ -5,7 +5,7 @@ minibatch discrimination after Salimans et al. 2016, arXiv:1606.03498.
 Command: python main.py --config=configs/dcgan_smoothed_cifar10.py --workdir=runs/dcgan_smoothed
 Against mode collapse: --config.feature_matching=1.0 and
 --config.discriminator.minibatch_discrimination=50.
-Hardware: one GPU or TPU core; about a second a step on two CPU cores.
+Hardware: one GPU or TPU core.
 Length: 100 epochs, 78,100 steps of batch 64.
 Expect: FID is not measured here yet; other code bases publish 24.7 to 48.3 for DCGAN.
 """

@@ -3,7 +3,7 @@
 Paper: Goodfellow et al. 2014, arXiv:1406.2661. The saturating loss of the paper's game is
 --config.loss=minimax.
 Command: python main.py --config=configs/vanilla_mnist.py --workdir=runs/vanilla
-Hardware: any; about 20 steps a second on two CPU cores.
+Hardware: any.
 Expect: digits that can be read, with speckles, after 10,000 steps.
 """
 

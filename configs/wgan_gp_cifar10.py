@@ -3,7 +3,7 @@
 Paper: Gulrajani et al. 2017, arXiv:1704.00028: penalty 10, Adam 1e-4 with decays 0.0 and 0.9.
 Command: python main.py --config=configs/wgan_gp_cifar10.py --workdir=runs/wgan_gp
 One critic step a generator step: --config.discriminator.steps=1.
-Hardware: one GPU or TPU core; about a second a step on two CPU cores.
+Hardware: one GPU or TPU core.
 Expect: the critic's loss rises towards zero; coloured objects after 1,500 steps. FID is not
 measured here yet; StudioGAN publishes 54.0, other code bases 19.8 for a larger CNN.
 """

@@ -20,7 +20,7 @@ PLAYED = (
     "vanilla_mnist",
     "dcgan_cifar10",
     "dcgan_smoothed_cifar10",
-    "dcgan_radford_cifar10",
+    "dcgan_8x8_cifar10",
     "cgan_cifar10",
     "lsgan_cifar10",
     "hinge_cifar10",
