@@ -41,7 +41,7 @@ READ_CONFIGS = {"train", "sample_run", "benchmark", "workdir", "gans"}
 OPTIONAL = {"tensorflow", "tensorflow_datasets", "tensorboard", "clu", "torch"}
 MAX_LINES = 300
 # One subject in two forms that are read side by side.
-LONGER = {"gan_jax/layers/convolution.py": 360}
+LONGER = {}
 
 
 def module_name(path):
