@@ -111,7 +111,9 @@ def make_optimizer(
     optimizer = {
         "adam": lambda: optax.adam(learning_rate, b1=b1, b2=b2),
         "adamw": lambda: optax.adamw(learning_rate, b1=b1, b2=b2, weight_decay=weight_decay),
-        "rmsprop": lambda: optax.rmsprop(learning_rate, decay=b2),
+        # A clipped critic hands the generator gradients of 1e-5 to 1e-4. Epsilon within the root,
+        # optax's default, would damp them as if they were of size sqrt(1e-8).
+        "rmsprop": lambda: optax.rmsprop(learning_rate, decay=b2, eps_in_sqrt=False),
         "sgd": lambda: optax.sgd(learning_rate, momentum=b1 or None),
     }[name]()
     links = [optimizer]

@@ -93,6 +93,12 @@ def test_rmsprop():
     np.testing.assert_allclose(moved, [1.0 - 0.1 * 2.0 / np.sqrt(0.1 * 4.0)], rtol=1e-5)
 
 
+def test_rmsprop_does_not_damp_small_gradients():
+    # Gradients of a WGAN's generator; the move depends on their size no more than a large one's.
+    moved = updated(core.make_optimizer("rmsprop", 0.1, b2=0.9), [1.0], [1e-5])
+    np.testing.assert_allclose(moved, [1.0 - 0.1 / np.sqrt(0.1)], rtol=5e-3)
+
+
 def test_sgd_and_its_momentum():
     plain = updated(core.make_optimizer("sgd", 0.1, b1=0.0), [1.0], [2.0], [2.0])
     np.testing.assert_allclose(plain, [0.6], rtol=1e-6)
