@@ -158,6 +158,11 @@ def _penalty(config: ConfigDict) -> Penalty:
                 "a gradient penalty is defined an image at a time and batch normalisation mixes "
                 "the images of a batch: set discriminator.normalization=none"
             )
+        if config.discriminator.minibatch_discrimination:
+            raise ValueError(
+                "a gradient penalty is defined an image at a time and minibatch discrimination "
+                "compares the images of a batch: set discriminator.minibatch_discrimination=0"
+            )
     return Penalty(penalty.name, penalty.weight, penalty.target, penalty.one_sided)
 
 

@@ -154,6 +154,11 @@ def test_second_recipe_with_feature_matching_and_minibatch_discrimination():
         ("dcgan_cifar10", {"precision": "float16"}, "bfloat16"),
         ("dcgan_cifar10", {"batch_size": 0}, "batch_size must be positive"),
         ("wgan_gp_cifar10", {"discriminator": {"normalization": "batch"}}, "normalization=none"),
+        (
+            "wgan_gp_cifar10",
+            {"discriminator": {"minibatch_discrimination": 5}},
+            "minibatch_discrimination=0",
+        ),
     ],
 )
 def test_what_a_family_is_not_is_refused_in_one_line(name, changes, message):
