@@ -2,10 +2,12 @@
 
 Paper: Mirza & Osindero 2014, arXiv:1411.1784. The label's embedding, as long as the latent, is
 concatenated with it; the discriminator gets an embedded label as one more plane of the image.
+Networks: those of dcgan_cifar10. The first recipe's: --config.network=dcgan_8x8
+--config.discriminator.normalization=none.
 Command: python main.py --config=configs/cgan_cifar10.py --workdir=runs/cgan
 Vehicles alone: --config.data.classes="('airplane','automobile','ship','truck')"
 Animals alone: --config.data.classes='(2,3,4,5,6,7)'
-Hardware: one GPU or TPU core.3 s a step on two CPU cores.
+Hardware: one GPU or TPU core.
 Expect: a row a class; after 1,500 steps colours that fit the class, shapes later. FID is not
 measured here yet.
 """

@@ -2,7 +2,7 @@
 
 Paper: Mao et al. 2017, arXiv:1611.04076.
 Command: python main.py --config=configs/lsgan_cifar10.py --workdir=runs/lsgan
-Hardware: one GPU or TPU core.3 s a step on two CPU cores.
+Hardware: one GPU or TPU core.
 Expect: FID is not measured here yet; StudioGAN publishes 40.2.
 """
 
