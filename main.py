@@ -25,6 +25,11 @@ flags.DEFINE_string("mode", "train", f"One of {', '.join(MODES)}.")
 flags.DEFINE_bool(
     "distributed", False, "Join the other processes of this run (jax.distributed.initialize)."
 )
+flags.DEFINE_string(
+    "coordinator", None, "distributed: HOST:PORT of process 0, where no cluster tells it."
+)
+flags.DEFINE_integer("num_processes", None, "distributed: how many, with --coordinator.")
+flags.DEFINE_integer("process_id", None, "distributed: which of them this is, from 0.")
 
 flags.DEFINE_string(
     "output", None, "sample: a .png (a grid), a .npz, or a new folder of PNGs; a grid by default."
@@ -198,7 +203,7 @@ def main(argv: list[str]) -> int:
         if FLAGS.distributed:
             import jax
 
-            jax.distributed.initialize()
+            jax.distributed.initialize(FLAGS.coordinator, FLAGS.num_processes, FLAGS.process_id)
         return {"train": _train, "sample": _sample, "benchmark": _benchmark}[FLAGS.mode]()
     except (ValueError, OSError, FloatingPointError) as error:
         return _fail(error)
