@@ -12,7 +12,7 @@ from absl import logging
 
 from gan_jax.telemetry import files
 
-_INSTALL = "no TensorBoard events: they need TensorFlow (pip install 'gan_jax[prepare]')"
+_INSTALL = "no TensorBoard events: they need TensorFlow (pip install tensorflow)"
 
 
 class TensorBoard:
@@ -39,7 +39,7 @@ class TensorBoard:
         if not enabled:
             return
         if importlib.util.find_spec("tensorflow") is None:
-            logging.info(_INSTALL)
+            logging.warning(_INSTALL)
             return
         drop_events_after(self._directory, start)
         with self._errors():

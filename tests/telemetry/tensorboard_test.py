@@ -72,7 +72,7 @@ def test_without_tensorflow_nothing_is_written(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name: None if name == "tensorflow" else find_spec(name)
     )
-    with caplog.at_level("INFO", logger="absl"), TensorBoard(tmp_path / "x") as board:
+    with caplog.at_level("WARNING", logger="absl"), TensorBoard(tmp_path / "x") as board:
         board.write_scalars(1, {"a": 1.0})
         board.write_image(1, "a", None)
         board.flush()
