@@ -102,6 +102,7 @@ def drop_events_after(directory: str | os.PathLike, step: int) -> None:
     paths = sorted(pathlib.Path(directory).glob("events.out.tfevents.*"))
     if not paths:
         return
+    _hush_tensorflow()  # TensorBoard's reader imports it
     from tensorboard.backend.event_processing import event_file_loader
     from tensorboard.compat.proto import event_pb2
     from tensorboard.summary.writer import record_writer
@@ -116,12 +117,17 @@ def drop_events_after(directory: str | os.PathLike, step: int) -> None:
             files.write_bytes_atomically(path, kept.getvalue())
 
 
-def _open_writer(directory: pathlib.Path):
-    # TensorFlow prints what it was built with, and would take the memory of a GPU.
+def _hush_tensorflow():
+    """Keeps TensorFlow, before its first import, from printing what it was built with."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+
+
+def _open_writer(directory: pathlib.Path):
+    _hush_tensorflow()
     import tensorflow as tf
 
+    # It would take the memory of a GPU.
     with contextlib.suppress(RuntimeError):
         tf.config.set_visible_devices([], "GPU")
     from clu import metric_writers

@@ -84,3 +84,23 @@ def test_not_enabled_writes_nothing(tmp_path):
     with TensorBoard(tmp_path / "x", enabled=False) as board:
         board.write_scalars(1, {"a": 1.0})
     assert not (tmp_path / "x").exists()
+
+
+def test_a_run_that_goes_on_hears_nothing_of_tensorflow(tmp_path):
+    if importlib.util.find_spec("tensorflow") is None:
+        pytest.skip("TensorFlow is not installed")
+    with TensorBoard(tmp_path) as board:
+        board.write_scalars(1, {"loss": 1.0})
+    program = (
+        "import sys; from gan_jax.telemetry import TensorBoard; TensorBoard(sys.argv[1]).close()"
+    )
+    # What this process has set must not help the other one.
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("TF_")}
+    result = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)],
+        env=environment | {"PYTHONPATH": str(_ROOT), "JAX_PLATFORMS": "cpu"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert (result.returncode, result.stderr) == (0, "")
