@@ -68,9 +68,9 @@ def sample_run(
     draw = sampling.make_draw(sampler, params, state.variables)
     weights = "averaged" if ema and state.ema else "raw"
     if output is None:
-        output = (
-            where.samples / f"grid_{found:08d}_seed{seed}{_suffix(interpolate, truncation)}.png"
-        )
+        chosen = labels if classes else ()
+        suffix = _suffix(chosen, interpolate, truncation, raw=bool(state.ema) and not ema)
+        output = where.samples / f"grid_{found:08d}_seed{seed}{suffix}.png"
     output = Path(output)
     if output.suffix == ".png":
         rows = _grid(
@@ -120,8 +120,20 @@ def _labels(classes, info: dict[str, Any], num_classes: int, name: str) -> tuple
     return class_labels(list(classes), info["class_names"], name=name)
 
 
-def _suffix(interpolate: bool, truncation: float) -> str:
-    return f"{'_interpolation' if interpolate else ''}{f'_psi{truncation:g}' if truncation else ''}"
+def _suffix(classes, interpolate: bool, truncation: float, *, raw: bool) -> str:
+    """What sets a grid apart from the default one, that neither takes the other's place."""
+    parts = []
+    if classes:
+        labels = "-".join(map(str, classes))
+        # A file's name has an end: of a hundred classes their number must do.
+        parts.append(f"classes{labels}" if len(labels) <= 100 else f"{len(classes)}classes")
+    if interpolate:
+        parts.append("interpolation")
+    if truncation:
+        parts.append(f"psi{truncation:g}")
+    if raw:
+        parts.append("raw")
+    return "".join(f"_{part}" for part in parts)
 
 
 def _grid(sampler, draw, output, labels, names, columns, interpolate, truncation, seed) -> int:

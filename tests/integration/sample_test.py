@@ -54,6 +54,17 @@ def test_a_grid_has_a_row_a_class(sample, tmp_path, conditional_run):
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
+def test_no_default_grid_takes_the_place_of_another(sample, conditional_run):
+    start = f"grid_{STEPS:08d}_seed"
+    for options, name in (
+        (("--classes=9,1",), "0_classes1-9"),
+        (("--noema",), "0_raw"),
+        (("--sample_seed=5", "--interpolate", "--truncation=0.7"), "5_interpolation_psi0.7"),
+    ):
+        line = sample("--columns=3", *options)
+        assert line.endswith(f": {conditional_run / 'samples' / start}{name}.png"), line
+
+
 def test_images_follow_seed_weights_and_truncation(sample, tmp_path):
     def images(name, *arguments):
         line = sample(f"--output={tmp_path / name}.npz", "--num_images=7", *arguments)
