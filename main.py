@@ -84,7 +84,7 @@ def _config_of(arguments: list[str]) -> ConfigDict | None:
         return None
     path, _, variant = value.partition(":")
     if not os.path.isfile(path):
-        known = sorted(glob.glob("configs/*_*.py"))
+        known = sorted(glob.glob("configs/[!_]*_*.py"))
         raise UsageError(f"no config file {path}{_nearest(path, known)}")
     spec = importlib.util.spec_from_file_location("config", path)
     module = importlib.util.module_from_spec(spec)
@@ -146,7 +146,7 @@ def _train() -> int:
     _needs("workdir")
     interrupt = Interrupt()
     step = train(FLAGS.config, FLAGS.workdir, interrupt=interrupt)
-    if interrupt.signum is None:
+    if interrupt.signum is None or step >= FLAGS.config.steps:
         print(f"done: {step} steps; grids in {FLAGS.workdir}/samples", flush=True)
         return 0
     print(f"stopped after step {step}; the same command goes on from there", flush=True)
@@ -207,6 +207,10 @@ def main(argv: list[str]) -> int:
         return {"train": _train, "sample": _sample, "benchmark": _benchmark}[FLAGS.mode]()
     except (ValueError, OSError, FloatingPointError) as error:
         return _fail(error)
+    except RuntimeError as error:
+        if "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        return _fail(UsageError("the device has too little memory: lower config.batch_size"))
     except KeyboardInterrupt:
         # Before the first step, or a second time: there is nothing new to save.
         print("interrupted", file=sys.stderr, flush=True)

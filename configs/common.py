@@ -52,7 +52,7 @@ def base() -> ConfigDict:
     config.discriminator_optimizer = optimizer()
     config.ema_decay = 0.0  # of the generator's averaged weights, 0 for none
 
-    config.steps = 23_400  # of the whole run; raise it to continue a run
+    config.steps = 23_450  # of the whole run; raise it to continue a run
     config.batch_size = 64  # over all devices
     config.seed = 0
     config.precision = "float32"  # float32, bfloat16 (arithmetic of the networks alone)

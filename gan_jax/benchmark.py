@@ -20,7 +20,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from gan_jax import core, data, flops, peak, telemetry
-from gan_jax.train import Setup, chunk_function, compile_steps, set_up
+from gan_jax.run_setup import Setup, chunk_function, compile_steps, set_up
 
 # Never an observer's turn within a timed call: it is a matter of logging, not of training.
 _NEVER = 2**30
@@ -83,7 +83,7 @@ def make_case(config: ConfigDict, *, steps: int, dataset: data.ImageDataset | No
     setup = set_up(config, dataset=dataset)
     compiled = compile_steps(setup)
     gan = setup.experiment[0].gan
-    state = compiled.put_state(jax.jit(lambda: core.init_state(gan, config.seed))())
+    state = compiled.put_state(core.start(gan, config.seed))
     # The first step of a run is an observer's turn; no later one is.
     state = state.replace(step=compiled.put_state(jnp.ones((), jnp.int32)))
     resident = compiled.put_state(setup.feed.resident_data())

@@ -2,105 +2,30 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from absl import logging
 from ml_collections import ConfigDict
 
-from gan_jax import core, data, events, gans, sampling, telemetry, workdir
+from gan_jax import core, events, sampling, telemetry, workdir
 from gan_jax.checkpoint import Checkpointer
-from gan_jax.feed import Feed, make_feed, make_prepare
 from gan_jax.interrupt import Interrupt
 from gan_jax.intervals import Clock, Window
+from gan_jax.run_setup import Setup, compile_steps, set_up
 
 PyTree = Any
 
 
-@dataclasses.dataclass(frozen=True)
-class Setup:
-    """A run before its first step: what the config asks for, built and checked.
-
-    Attributes:
-      config: The experiment.
-      dataset: What it trains on.
-      experiment: Its phases.
-      feed: The inputs of its steps.
-      image_classes: Labels that occur in the data, ascending.
-    """
-
-    config: ConfigDict
-    dataset: data.ImageDataset
-    experiment: core.Experiment
-    feed: Feed
-    image_classes: tuple[int, ...]
-
-    @property
-    def data_info(self) -> dict[str, Any]:
-        """What sampling must know of the data once it is gone, JSON-able."""
-        return {
-            "image_shape": list(self.dataset.images.shape[1:]),
-            "class_names": list(self.dataset.class_names),
-            "present_classes": list(self.image_classes),
-            "size": len(self.dataset),
-        }
-
-
-def load_data(config: ConfigDict) -> data.ImageDataset:
-    """Loads the data set of a config; raises as `gan_jax.data.load`."""
-    settings = config.data
-    classes = tuple(settings.classes)
-    if len(classes) == 1 and isinstance(classes[0], str):
-        classes = classes[0]  # `--config.data.classes=cat,dog` arrives as one string.
-    return data.load(
-        settings.name,
-        split=settings.split,
-        data_dir=settings.dir or None,
-        image_size=settings.image_size,
-        channels=settings.channels or None,
-        classes=classes or None,
-        cache_dir=settings.cache_dir or None,
-    )
-
-
-def set_up(config: ConfigDict, *, dataset: data.ImageDataset | None = None) -> Setup:
-    """Loads the data, where none is given, and builds the game.
-
-    Raises:
-      ValueError: In one line, if the config asks for what does not exist or does not fit together.
-      OSError: If the data set cannot be had.
-    """
-    core.check_batch_size(config.batch_size, jax.device_count())
-    core.axis_name_of(config.parallel)
-    dataset = load_data(config) if dataset is None else dataset
-    info = gans.DataInfo(tuple(dataset.images.shape[1:]), len(dataset.class_names))
-    experiment = gans.build(config, info)
-    feed = make_feed(
-        dataset,
-        updates=experiment[0].gan.updates,
-        batch_size=config.batch_size,
-        seed=config.seed,
-        placement=config.data.placement,
-    )
-    return Setup(config, dataset, experiment, feed, dataset.present_classes)
-
-
-def chunk_function(setup: Setup) -> Callable[..., tuple[core.GanState, Any]]:
-    """The pure chunk of steps of the run's game; see `core.make_chunk`."""
-    step = core.make_step(
-        setup.experiment[0].gan,
-        prepare=make_prepare(**setup.config.data.augment.to_dict()),
-        axis_name=core.axis_name_of(setup.config.parallel),
-    )
-    return core.make_chunk(step)
-
-
-def compile_steps(setup: Setup) -> core.Compiled:
-    """The compiled chunk of steps of the run's game."""
-    return core.compile_chunk(chunk_function(setup), mode=setup.config.parallel)
+@jax.jit
+def _finite(params: PyTree) -> dict[str, jax.Array]:
+    """Whether all parameters are finite, {network: bool}."""
+    return {
+        network: jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(tree)]))
+        for network, tree in params.items()
+    }
 
 
 def local(tree: PyTree) -> PyTree:
@@ -179,11 +104,11 @@ class _Loop:
     def _start(self) -> tuple[core.GanState, dict[str, Any]]:
         """The newest state that can be read, or a fresh one, on the devices."""
         seed = self.config.seed
-        init = jax.jit(lambda: core.init_state(self.gan, seed))
         if self.checkpointer.latest_step() is None:
-            state, progress = init(), {}
+            state, progress = core.start(self.gan, seed), {}
         else:
-            _, state, progress, warnings = self.checkpointer.restore(jax.eval_shape(init))
+            template = jax.eval_shape(lambda: core.init_state(self.gan, seed))
+            _, state, progress, warnings = self.checkpointer.restore(template)
             for warning in warnings:
                 telemetry.say(f"warning: {warning}")
         return self.compiled.put_state(local(state)), progress
@@ -219,7 +144,7 @@ class _Loop:
                     self.state, self.compiled.put_inputs(inputs), resident
                 )
                 self._after_call(jax.device_get(local(metrics)), clock)
-            self.checkpointer.save(self.step, self.state, self._progress())
+            self._save()
             self.checkpointer.wait()
         if self.main:
             self._plot()
@@ -236,7 +161,7 @@ class _Loop:
         if self.step in self.sample_at:
             self._sample()
         if config.checkpoint_every > 0 and self.step % config.checkpoint_every == 0:
-            self.checkpointer.save(self.step, self.state, self._progress())
+            self._save()
             if self.main:
                 self._plot()
         self.bar.update(self.step, steps * self.setup.feed.images_per_step, shown)
@@ -253,6 +178,16 @@ class _Loop:
 
     def _progress(self) -> dict[str, Any]:
         return {"window": self.window.progress()}
+
+    def _save(self) -> None:
+        # A finite loss can have a gradient that is not: what it made of the parameters is not kept.
+        for network, finite in jax.device_get(local(_finite(self.state.params))).items():
+            if not finite:
+                raise telemetry.NonFiniteLossError(
+                    f"step {self.step}: the parameters of {network} are not finite, and are not "
+                    "saved; try a lower learning rate or gradient clipping"
+                )
+        self.checkpointer.save(self.step, self.state, self._progress())
 
     def _sample(self) -> None:
         if self.main:

@@ -29,6 +29,7 @@ MAY_IMPORT = {
 # Modes and what belongs to them: built on the parts above, and none of those may know them.
 MODES = {
     "train",
+    "run_setup",
     "sample_run",
     "benchmark",
     "workdir",
@@ -36,7 +37,7 @@ MODES = {
     "feed",
     "intervals",
 }
-READ_CONFIGS = {"train", "sample_run", "benchmark", "workdir", "gans"}
+READ_CONFIGS = {"train", "run_setup", "sample_run", "benchmark", "workdir", "gans"}
 # Not there in an environment that only reads prepared data, trains, samples and benchmarks.
 OPTIONAL = {"tensorflow", "tensorflow_datasets", "tensorboard", "clu", "torch"}
 MAX_LINES = 300

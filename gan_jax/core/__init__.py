@@ -20,7 +20,13 @@ from gan_jax.core.parallel import (
     check_batch_size,
     compile_chunk,
 )
-from gan_jax.core.state import GanState, init_optimizers, init_state, sampling_params
+from gan_jax.core.state import (
+    GanState,
+    init_optimizers,
+    init_state,
+    sampling_params,
+    start,
+)
 from gan_jax.core.step import make_chunk, make_step
 
 __all__ = [
@@ -48,4 +54,5 @@ __all__ = [
     "make_schedule",
     "make_step",
     "sampling_params",
+    "start",
 ]

@@ -83,7 +83,8 @@ class Ema:
 
     After step t (counted from 0) the average is `d * average + (1 - d) * params` with
     `d = min(decay, (1 + t) / (10 + t))`, so that the first steps are forgotten quickly, or
-    `d = decay` where `warmup` is off.
+    `d = decay` where `warmup` is off. Collections that are not trained are not averaged: samples of
+    averaged weights use the running batch statistics of the network itself.
 
     Raises:
       ValueError: If `decay` lies outside of [0, 1).

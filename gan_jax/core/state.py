@@ -80,6 +80,19 @@ def init_state(gan: Gan, seed: int | jax.Array) -> GanState:
     )
 
 
+def start(gan: Gan, seed: int | jax.Array) -> GanState:
+    """`init_state`, compiled; several times faster to call than the plain function.
+
+    Args:
+      gan: The game.
+      seed: As `init_state`.
+    """
+    # A program that runs once is not worth optimizing: on the CPU that took five times as long as
+    # all the rest. Other platforms' compilers do not know the option.
+    quickly = {"xla_backend_optimization_level": 0} if jax.default_backend() == "cpu" else None
+    return jax.jit(lambda: init_state(gan, seed), compiler_options=quickly)()
+
+
 def sampling_params(state: GanState, *, ema: bool = True) -> dict[str, PyTree]:
     """The parameters to draw samples with: averaged where there is an average and `ema` is true."""
     return {**state.params, **state.ema} if ema else dict(state.params)

@@ -91,3 +91,12 @@ def test_an_unknown_network_is_named(gan):
     message = r"unknown networks \['generator'\], the game has \['disc', 'gen'\]"
     with pytest.raises(ValueError, match=message):
         core.init_state(gan, 0)
+
+
+def test_a_compiled_start_is_the_plain_one():
+    plain, compiled = core.init_state(game(), 3), core.start(game(), 3)
+    assert jax.tree.structure(plain) == jax.tree.structure(compiled)
+    for left, right in zip(
+        jax.tree.leaves(plain.params), jax.tree.leaves(compiled.params), strict=True
+    ):
+        np.testing.assert_allclose(left, right, rtol=1e-6)
