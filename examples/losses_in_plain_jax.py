@@ -4,6 +4,7 @@ Nothing else of gan_jax is used, and no Flax: the networks are two functions of 
 game is WGAN-GP (Gulrajani et al. 2017, arXiv:1704.00028): the Wasserstein loss, the interpolated
 gradient penalty, several critic updates for each of the generator's.
 
+    pip install .
     python examples/losses_in_plain_jax.py
     python examples/losses_in_plain_jax.py --steps=4000 --seed=1
 
