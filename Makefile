@@ -11,7 +11,7 @@ quickstart: $(VENV)/.ready
 	$(PY) main.py --config=configs/cgan_digits.py --workdir=$(WORKDIR)
 
 test: $(VENV)/.ready-to-test lint
-	$(PY) -m pytest -n 2 --dist loadfile
+	$(PY) -m pytest -n 2 --dist worksteal
 
 lint: $(VENV)/.ready-to-test
 	$(PY) -m ruff check .

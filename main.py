@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import logging as python_logging
 import glob
 import importlib.util
 import itertools
@@ -193,6 +194,8 @@ def _benchmark() -> int:
 def main(argv: list[str]) -> int:
     """Runs a mode; a user's mistake is one line and exit status 2."""
     logging.set_verbosity(logging.WARNING)
+    # Warnings look like the errors, without absl's time, thread and line.
+    logging.get_absl_handler().setFormatter(python_logging.Formatter("warning: %(message)s"))
     try:
         if len(argv) > 1:
             raise UsageError(f"unknown argument '{argv[1]}': every option begins with --")

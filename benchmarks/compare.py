@@ -211,6 +211,11 @@ def _processor() -> str:
     return next((line.split(":")[1].strip() for line in lines if "model name" in line), "")
 
 
+def _command() -> list[str]:
+    """The command line, less the folders that interpreters and files lie in here."""
+    return [Path(word).name if word.startswith("/") else word for word in sys.argv[1:]]
+
+
 def _conditions() -> dict[str, Any]:
     """Commit and machine."""
     status = _git("status", "--porcelain")
@@ -238,7 +243,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parse_arguments(arguments)
     if options.log_dir:
         options.log_dir.mkdir(parents=True, exist_ok=True)
-    report: dict[str, Any] = {**_conditions(), "counting": COUNTING, "command": sys.argv[1:]}
+    report: dict[str, Any] = {**_conditions(), "counting": COUNTING, "command": _command()}
     report["steps_a_round"] = options.steps
     report["systems"] = {}
     for system in options.system:

@@ -187,9 +187,6 @@ class Checkpointer:
                 f"using checkpoint {candidate}"
                 for bad, reason in damage.items()
             ]
-            if jax.process_index() == 0:
-                for warning in warnings:
-                    logging.warning("%s", warning)
             return candidate, state, record["progress"], warnings
         reasons = "; ".join(f"{bad}: {reason}" for bad, reason in damage.items())
         raise CheckpointError(

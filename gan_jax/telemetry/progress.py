@@ -109,7 +109,13 @@ class ProgressBar:
     def describe(self) -> str:
         """Returns the rates, the time left and the metrics in one line."""
         steps_per_second, images_per_second = self.rates()
-        parts = [f"{steps_per_second:.3g} steps/s"]
+        if self._updates < 2:
+            # Most of this span was the compile: it promises nothing about the steps to come.
+            steps_per_second = images_per_second = 0.0
+            span = self._seen[-1][0] - self._seen[0][0]
+            parts = [f"compiled, {_duration(span)} since the start"]
+        else:
+            parts = [f"{steps_per_second:.3g} steps/s"]
         if images_per_second:
             parts.append(f"{images_per_second:,.0f} images/s")
         if steps_per_second and self._step < self._steps:
