@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import difflib
-import logging as python_logging
 import glob
 import importlib.util
 import itertools
+import logging as python_logging
 import os
 import re
 import signal

@@ -153,7 +153,7 @@ class Checkpointer:
 
         Returns:
           The step, the state, the progress given to ``save``, and one line for every damaged
-          checkpoint that was passed over (process 0 logs each as a warning too).
+          checkpoint that was passed over, for the caller to show.
 
         Raises:
           CheckpointError: If there is no checkpoint, none of step ``step``, none that is whole, or
