@@ -91,7 +91,10 @@ def decode_all(
             return e
 
     left = source.length
-    bar = tqdm(total=source.length, desc=f"decoding {name}", unit="img", disable=not progress)
+    # None: on a terminal only. A bar in a log file is one long torn line.
+    bar = tqdm(
+        total=source.length, desc=f"decoding {name}", unit="img", disable=None if progress else True
+    )
     with bar, ThreadPoolExecutor() as pool:
         for batch in ranges(source.length):
             examples = source.read(batch.start, batch.stop)

@@ -14,12 +14,12 @@ _SMOOTHED_SHARE = 0.03  # Of the points, under the window of the smoothed line.
 _PROBABILITIES = {
     "probability/real": "D(x), real images",
     "probability/fake_before": "D(G(z)) before the generator's update",
-    "probability/fake_after": "D(G(z)) after the generator's update",
+    "probability/fake_after": "D(G(z)) after it (one step a line)",
 }
 _CRITICS = {
     "critic/real": "real images",
     "critic/fake_before": "generated images before the generator's update",
-    "critic/fake_after": "generated images after the generator's update",
+    "critic/fake_after": "generated images after it (one step a line)",
 }
 
 
