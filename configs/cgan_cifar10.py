@@ -23,6 +23,4 @@ def get_config(variant: str = "full") -> ConfigDict:
     config.family = "cgan"
     config.network = "dcgan_radford"
     config.discriminator.normalization = "batch"
-    # With equal rates the generator outruns the discriminator and learns to ignore its latent.
-    config.discriminator_optimizer.learning_rate = 4e-4
     return common.finish(config, variant)
