@@ -3,7 +3,7 @@
 Paper: Gulrajani et al. 2017, arXiv:1704.00028; the conditioning is that of cgan_cifar10.
 Command: python main.py --config=configs/cwgan_gp_cifar10.py --workdir=runs/cwgan_gp
 Hardware: one GPU or TPU core.
-Expect: a row a class; coloured objects after 1,500 steps. FID is not measured here yet.
+Expect: a row a class. FID is not measured here yet.
 """
 
 from ml_collections import ConfigDict

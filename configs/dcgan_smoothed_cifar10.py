@@ -7,7 +7,7 @@ Against mode collapse: --config.feature_matching=1.0 and
 --config.discriminator.minibatch_discrimination=50.
 Hardware: one GPU or TPU core.
 Length: 100 epochs, 78,150 steps of batch 64.
-Expect: FID is not measured here yet; other code bases publish 24.7 to 48.3 for DCGAN.
+FID is not measured here yet; other code bases publish 24.7 to 48.3 for DCGAN.
 """
 
 from ml_collections import ConfigDict

@@ -3,7 +3,7 @@
 Paper: Lim & Ye 2017, arXiv:1705.02894.
 Command: python main.py --config=configs/hinge_cifar10.py --workdir=runs/hinge
 Hardware: one GPU or TPU core.
-Expect: samples like DCGAN's. FID is not measured here yet.
+FID is not measured here yet.
 """
 
 from ml_collections import ConfigDict

@@ -3,7 +3,7 @@
 Paper: Mao et al. 2017, arXiv:1611.04076.
 Command: python main.py --config=configs/lsgan_cifar10.py --workdir=runs/lsgan
 Hardware: one GPU or TPU core.
-Expect: FID is not measured here yet; StudioGAN publishes 40.2.
+FID is not measured here yet; StudioGAN publishes 40.2.
 """
 
 from ml_collections import ConfigDict

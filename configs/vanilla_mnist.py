@@ -4,7 +4,6 @@ Paper: Goodfellow et al. 2014, arXiv:1406.2661. The saturating loss of the paper
 --config.loss=minimax.
 Command: python main.py --config=configs/vanilla_mnist.py --workdir=runs/vanilla
 Hardware: any.
-Expect: digits that can be read, with speckles, after 10,000 steps.
 """
 
 from ml_collections import ConfigDict

@@ -4,7 +4,7 @@ Paper: Arjovsky, Chintala & Bottou 2017, arXiv:1701.07875: weights clipped at 0.
 five critic steps.
 Command: python main.py --config=configs/wgan_cifar10.py --workdir=runs/wgan
 Hardware: one GPU or TPU core.
-Expect: slow and soft; FID is not measured here yet, StudioGAN publishes 107.7.
+FID is not measured here yet, StudioGAN publishes 107.7.
 """
 
 from ml_collections import ConfigDict
