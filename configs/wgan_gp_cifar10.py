@@ -6,7 +6,8 @@ One critic step a generator step: --config.discriminator.steps=1.
 Hardware: one GPU or TPU core.
 Expect: the critic's loss rises towards zero. Seen at --config.width=0.375 after 1,500 steps:
 coloured blobs against light and dark backgrounds, varied, and no object that one could name; it
-needs more steps than DCGAN. FID is not measured here yet; StudioGAN publishes 54.0, other code bases 19.8 for a larger CNN.
+needs more steps than DCGAN. FID is not measured here yet; StudioGAN publishes 54.0, other
+code bases 19.8 for a larger CNN.
 """
 
 from ml_collections import ConfigDict
