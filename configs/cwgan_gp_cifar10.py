@@ -4,8 +4,8 @@ Paper: Gulrajani et al. 2017, arXiv:1704.00028; the conditioning is that of cgan
 Command: python main.py --config=configs/cwgan_gp_cifar10.py --workdir=runs/cwgan_gp
 Hardware: one GPU or TPU core.
 Seen at --config.width=0.375 after 1,500 steps: a colour a class, but the same picture all along a
-row, and a critic that ranks generated images above real ones. It is not yet known whether more width
-or steps cure that. FID is not measured here yet.
+row, and a critic that ranks generated images above real ones. It is not yet known whether more
+width or steps cure that. FID is not measured here yet.
 """
 
 from ml_collections import ConfigDict
