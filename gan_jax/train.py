@@ -7,7 +7,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from absl import logging
 from ml_collections import ConfigDict
 
 from gan_jax import core, events, sampling, telemetry, workdir
@@ -160,7 +159,9 @@ class _Loop:
             shown = self._log(clock)
         if self.step in self.sample_at:
             self._sample()
-        if config.checkpoint_every > 0 and self.step % config.checkpoint_every == 0:
+        # The last step is saved and plotted by `run`, checkpoint or not.
+        due = config.checkpoint_every > 0 and self.step % config.checkpoint_every == 0
+        if due and self.step < config.steps:
             self._save()
             if self.main:
                 self._plot()
@@ -217,7 +218,6 @@ class _Loop:
             telemetry.say(f"all {first} steps are done; raise config.steps to train on")
         elif first:
             telemetry.say(f"going on at step {first} of {config.steps}")
-        logging.info("workdir %s", self.where.path)
 
 
 def _check_numbers(config: ConfigDict) -> None:

@@ -41,8 +41,6 @@ READ_CONFIGS = {"train", "run_setup", "sample_run", "benchmark", "workdir", "gan
 # Not there in an environment that only reads prepared data, trains, samples and benchmarks.
 OPTIONAL = {"tensorflow", "tensorflow_datasets", "tensorboard", "clu", "torch"}
 MAX_LINES = 300
-# One subject in two forms that are read side by side.
-LONGER = {}
 
 
 def module_name(path):
@@ -125,8 +123,7 @@ def test_configs_are_read_by_the_modes_and_the_builders_alone(path):
 @pytest.mark.parametrize("path", PRODUCTION, ids=ids(PRODUCTION))
 def test_a_file_has_a_subject_and_fits_in_the_head(path):
     assert path.stem not in ("utils", "util", "helpers", "misc", "common_utils")
-    most = LONGER.get(str(path.relative_to(ROOT)), MAX_LINES)
-    assert len(path.read_text().splitlines()) <= most, "it asks to be two files"
+    assert len(path.read_text().splitlines()) <= MAX_LINES, "it asks to be two files"
 
 
 def test_the_reader_of_imports_sees_what_it_must():

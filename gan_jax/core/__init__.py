@@ -12,6 +12,7 @@ from gan_jax.core.game import (
     Player,
     Sampler,
 )
+from gan_jax.core.names import check_name
 from gan_jax.core.optim import clip_weights, make_optimizer, make_schedule
 from gan_jax.core.parallel import (
     AXIS,
@@ -45,6 +46,7 @@ __all__ = [
     "Sampler",
     "axis_name_of",
     "check_batch_size",
+    "check_name",
     "clip_weights",
     "compile_chunk",
     "init_optimizers",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
-
 import jax
 import jax.numpy as jnp
 import optax
+
+from gan_jax.core.names import check_name
 
 OPTIMIZERS = ("adam", "adamw", "rmsprop", "sgd")
 SCHEDULES = ("constant", "linear", "cosine")
@@ -50,7 +50,7 @@ def make_schedule(
     Raises:
       ValueError: If the name is unknown or a number is out of its range.
     """
-    _check_name("schedule", name, SCHEDULES)
+    check_name("schedule", name, SCHEDULES)
     if learning_rate <= 0.0:
         raise ValueError(f"the learning rate must be positive, not {learning_rate}")
     if decay_steps < 1 or decay_start < 0 or warmup_steps < 0:
@@ -100,7 +100,7 @@ def make_optimizer(
     Raises:
       ValueError: If the name is unknown or a number is negative.
     """
-    _check_name("optimizer", name, OPTIMIZERS)
+    check_name("optimizer", name, OPTIMIZERS)
     for option, value in (
         ("weight_decay", weight_decay),
         ("gradient_clip", gradient_clip),
@@ -122,11 +122,3 @@ def make_optimizer(
     if weight_clip > 0.0:
         links.append(clip_weights(weight_clip))
     return optax.chain(*links) if len(links) > 1 else optimizer
-
-
-def _check_name(what: str, name: str, known: tuple[str, ...]) -> None:
-    if name not in known:
-        nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
-        raise ValueError(
-            f"unknown {what} '{name}': did you mean '{nearest}'? There are {', '.join(known)}"
-        )

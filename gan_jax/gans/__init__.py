@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from ml_collections import ConfigDict
 
-from gan_jax.core import Experiment
+from gan_jax.core import Experiment, check_name
 from gan_jax.gans import families
 from gan_jax.gans.families import DataInfo
 
@@ -40,12 +39,7 @@ def build(config: ConfigDict, data: DataInfo) -> Experiment:
       ValueError: In one line, if the config asks for a family, network, loss or combination that
         does not exist, naming the nearest that does.
     """
-    if config.family not in FAMILIES:
-        nearest = difflib.get_close_matches(str(config.family), FAMILIES, n=1, cutoff=0.0)[0]
-        raise ValueError(
-            f"unknown family '{config.family}': did you mean '{nearest}'? "
-            f"There are {', '.join(FAMILIES)}"
-        )
+    check_name("family", config.family, FAMILIES)
     return FAMILIES[config.family](config, data)
 
 
