@@ -1,0 +1,25 @@
+"""Scores of generated images, and the features they are computed from.
+
+Needs JAX, Flax, NumPy and SciPy only, and nothing else of this package: usable from any project,
+without a configuration.
+"""
+
+from gan_jax.metrics.extractor import (
+    EXTRACTOR_TITLES,
+    EXTRACTORS,
+    METRIC_TITLES,
+    Extractor,
+    make_extractor,
+    metric_key,
+    metric_title,
+)
+
+__all__ = [
+    "EXTRACTORS",
+    "EXTRACTOR_TITLES",
+    "METRIC_TITLES",
+    "Extractor",
+    "make_extractor",
+    "metric_key",
+    "metric_title",
+]
