@@ -9,8 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from gan_jax import core, gans, sampling, telemetry, workdir
-from gan_jax.checkpoint import Checkpointer
+from gan_jax import restored, sampling, telemetry
 from gan_jax.data.dataset import class_labels
 
 
@@ -51,26 +50,14 @@ def sample_run(
       OSError: If the output exists already or cannot be written.
     """
     _check_options(output, num_images, columns, interpolate)
-    config, info = workdir.load(path)
-    # A mapped axis means nothing outside training, and batch statistics are not computed here.
-    config.parallel = "jit"
-    data_info = gans.DataInfo(tuple(info["image_shape"]), len(info["class_names"]))
-    gan = gans.build(config, data_info)[0].gan
-    sampler = gan.samplers["generator"]
-    labels = _labels(classes, info, sampler.num_classes, config.data.name)
-    where = workdir.Workdir(Path(path))
-    with Checkpointer(where.checkpoints) as checkpointer:
-        template = jax.eval_shape(lambda: core.init_state(gan, config.seed))
-        found, state, _, warnings = checkpointer.restore(template, step)
-    for warning in warnings:
-        telemetry.say(f"warning: {warning}")
-    params = core.sampling_params(state, ema=ema)
-    draw = sampling.make_draw(sampler, params, state.variables)
-    weights = "averaged" if ema and state.ema else "raw"
+    run = restored.load(path, step=step, ema=ema)
+    sampler, draw = run.sampler, run.draw()
+    labels = _labels(classes, run.info, sampler.num_classes, run.config.data.name)
     if output is None:
         chosen = labels if classes else ()
-        suffix = _suffix(chosen, interpolate, truncation, raw=bool(state.ema) and not ema)
-        output = where.samples / f"grid_{found:08d}_seed{seed}{suffix}.png"
+        raw = run.config.ema_decay > 0.0 and not ema
+        suffix = _suffix(chosen, interpolate, truncation, raw=raw)
+        output = run.where.samples / f"grid_{run.step:08d}_seed{seed}{suffix}.png"
     output = Path(output)
     if output.suffix == ".png":
         rows = _grid(
@@ -78,7 +65,7 @@ def sample_run(
             draw,
             output,
             labels,
-            info["class_names"],
+            run.info["class_names"],
             columns,
             interpolate,
             truncation,
@@ -93,7 +80,8 @@ def sample_run(
         save = sampling.save_npz if output.suffix == ".npz" else sampling.save_images
         save(output, draw(latents, chosen), chosen)
         what = f"{count} images"
-    return f"{what} from step {found} ({weights} weights, seed {seed}): {output}"
+    weights = "averaged" if run.averaged else "raw"
+    return f"{what} from step {run.step} ({weights} weights, seed {seed}): {output}"
 
 
 def _check_options(output, num_images, columns: int, interpolate: bool) -> None:

@@ -121,6 +121,7 @@ class _Loop:
             )
         if self.main:
             workdir.claim(self.where.path, config, self.setup.data_info)
+            telemetry.write_json_atomically(self.where.environment, telemetry.environment())
         self._announce(first)
         resident = self.compiled.put_state(self.setup.feed.resident_data())
         if self.main:

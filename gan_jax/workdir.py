@@ -59,6 +59,21 @@ class Workdir:
         return self.path / "checkpoints"
 
     @property
+    def best(self) -> Path:
+        """The checkpoint of the best score, where the run evaluates itself."""
+        return self.path / "checkpoint_best"
+
+    @property
+    def environment(self) -> Path:
+        """Versions and devices that the run was last started on, JSON."""
+        return self.path / "environment.json"
+
+    @property
+    def evaluations(self) -> Path:
+        """One JSON file an evaluation."""
+        return self.path / "evaluations"
+
+    @property
     def samples(self) -> Path:
         """Grids of samples."""
         return self.path / "samples"
