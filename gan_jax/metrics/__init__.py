@@ -13,13 +13,16 @@ from gan_jax.metrics.extractor import (
     metric_key,
     metric_title,
 )
+from gan_jax.metrics.torch_file import WeightsError, read_torch_file
 
 __all__ = [
     "EXTRACTORS",
     "EXTRACTOR_TITLES",
     "METRIC_TITLES",
     "Extractor",
+    "WeightsError",
     "make_extractor",
     "metric_key",
     "metric_title",
+    "read_torch_file",
 ]

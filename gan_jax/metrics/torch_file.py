@@ -230,14 +230,11 @@ def _arrays(state: Any, stored: Callable[[_Storage], bytes | memoryview]) -> dic
 def _array(name: str, tensor: Tensor, buffer: np.ndarray) -> np.ndarray:
     """A tensor's view of its storage, which it must not leave or outgrow."""
     _, offset, shape, strides = tensor
-    _require(
-        _is_count(offset)
-        and _are_counts(shape)
-        and _are_counts(strides)
-        and len(shape) == len(strides)
-        and math.prod(max(length, 1) for length in shape) <= max(buffer.size, 1),
-        f"{shown(name)} has a wrong shape for {buffer.size} numbers: {shown(shape)}",
-    )
+    counts = _is_count(offset) and _are_counts(shape) and _are_counts(strides)
+    _require(counts and len(shape) == len(strides), f"the shape of {shown(name)} is damaged")
+    room = _MAX_FILE_BYTES if 0 in shape else buffer.size
+    fits = math.prod(max(length, 1) for length in shape) <= room
+    _require(fits, f"{shown(name)} of shape {shown(shape)} has but {buffer.size} numbers")
     if 0 in shape:
         return np.empty(shape, buffer.dtype)
     # Of an axis with one entry the stride means nothing, and may be any number.

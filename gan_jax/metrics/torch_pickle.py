@@ -64,7 +64,7 @@ def shown(value: Any) -> str:
         short = len(value) <= _MAX_SHOWN and all(isinstance(item, _SCALARS) for item in value)
         return f"({', '.join(map(shown, value))})" if short else "a tuple"
     if not isinstance(value, _SCALARS):
-        return type(value).__name__
+        return f"a {type(value).__name__}"
     text = repr(value)
     return text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + "..."
 
