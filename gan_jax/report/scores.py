@@ -1,0 +1,230 @@
+"""Scores over steps: which are comparable, which is best, and whether they got worse after it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from typing import Any, NamedTuple
+
+from gan_jax import evaluation as evaluate
+from gan_jax import metrics
+from gan_jax.report.gathering import Run, as_number
+
+_LOWER_IS_BETTER = frozenset({"fid", "kid"})
+_ORDER = ("fid", "kid", "inception_score", "precision", "recall", "density", "coverage")
+# What a key may carry between the metric and the extractor: how uncertain the score is.
+_SPREADS = ("standard_deviation", "standard_error", "stderr", "std", "se")
+# What sets one evaluation apart from the next without making their numbers incomparable.
+_OF_ONE_EVALUATION = frozenset({"step", "checkpoint"})
+IN_TRAINING = "measured while training"
+
+
+class Point(NamedTuple):
+    """A score.
+
+    Attributes:
+      step: Of the checkpoint.
+      value: The score.
+      spread: Its standard deviation or error, 0 where none is known.
+    """
+
+    step: int
+    value: float
+    spread: float = 0.0
+
+
+class Key(NamedTuple):
+    """A score's key, taken apart.
+
+    Attributes:
+      metric: As "fid"; the whole key where it is none that is known.
+      extractor: As "efficientnet_lite0".
+      spread: As "std" where this is no score but its uncertainty, else "".
+    """
+
+    metric: str
+    extractor: str
+    spread: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Series:
+    """Scores that may be compared: one metric, one extractor, one protocol.
+
+    Attributes:
+      key: As "fid_efficientnet_lite0".
+      metric: As "fid".
+      protocol: The line that says how they were measured.
+      identity: Of the protocol: two series are comparable where it and the key are equal.
+      points: By step, finite.
+    """
+
+    key: str
+    metric: str
+    protocol: str
+    identity: str
+    points: tuple[Point, ...]
+
+    @property
+    def title(self) -> str:
+        """As "FID (EfficientNet-Lite0)"."""
+        return title_of(self.key)
+
+    @property
+    def direction(self) -> str:
+        """As "lower is better"; empty for a metric that is not known."""
+        if self.metric not in _ORDER:
+            return ""
+        return "lower is better" if self.metric in _LOWER_IS_BETTER else "higher is better"
+
+    @property
+    def best(self) -> Point | None:
+        """The best score, the earliest of equals; None where it is not known what better is."""
+        if not self.direction or not self.points:
+            return None
+        sign = 1 if self.metric in _LOWER_IS_BETTER else -1
+        return min(self.points, key=lambda point: (sign * point.value, point.step))
+
+    @property
+    def last(self) -> Point:
+        """The score of the last step."""
+        return self.points[-1]
+
+
+def parse_key(key: str) -> Key:
+    """Takes "inception_score_std_efficientnet_lite0" apart."""
+    for metric in sorted(_ORDER, key=len, reverse=True):
+        if key != metric and not key.startswith(f"{metric}_"):
+            continue
+        rest = key[len(metric) + 1 :]
+        for spread in _SPREADS:
+            if rest == spread or rest.startswith(f"{spread}_"):
+                return Key(metric, rest[len(spread) + 1 :] or metrics.INCEPTION, spread)
+        return Key(metric, rest or metrics.INCEPTION, "")
+    return Key(key, "", "")
+
+
+def title_of(key: str) -> str:
+    """As "FID (EfficientNet-Lite0)"; the key itself where the metric is not known."""
+    parsed = parse_key(key)
+    if not parsed.extractor:
+        return key
+    return metrics.metric_title(parsed.metric, parsed.extractor)
+
+
+def series_of(run: Run) -> list[Series]:
+    """All scores of a run that belong to a step, those first that say most.
+
+    Args:
+      run: The run.
+
+    Returns:
+      One Series for each key and protocol, FID before KID before the others and the longer before
+      the shorter. Values that are not finite are left out.
+    """
+    points: dict[tuple[str, str], dict[int, Point]] = {}
+    lines: dict[str, str] = {}
+    for step, found, identity, line in (*_of_training(run), *_of_evaluations(run)):
+        lines.setdefault(identity, line)
+        spreads = _spreads(found)
+        for key, value in found.items():
+            if not parse_key(key).spread and math.isfinite(value):
+                point = Point(step, value, spreads.get(key, 0.0))
+                points.setdefault((key, identity), {})[step] = point
+    series = [
+        Series(
+            key,
+            parse_key(key).metric,
+            lines[identity],
+            identity,
+            tuple(by_step[step] for step in sorted(by_step)),
+        )
+        for (key, identity), by_step in points.items()
+    ]
+    return sorted(series, key=_importance)
+
+
+def _importance(series: Series):
+    known = series.metric in _ORDER
+    rank = _ORDER.index(series.metric) if known else len(_ORDER)
+    return rank, -len(series.points), series.key, series.identity
+
+
+def _spreads(found: dict[str, float]) -> dict[str, float]:
+    """{key of a score: how uncertain it is}."""
+    spreads = {}
+    for key, value in found.items():
+        parsed = parse_key(key)
+        if parsed.spread and math.isfinite(value):
+            spreads[metrics.metric_key(parsed.metric, parsed.extractor)] = value
+    return spreads
+
+
+def _of_training(run: Run):
+    settings = run.config.get("evaluate")
+    # How often a run looks at itself changes nothing in what it sees.
+    fixed = {
+        key: value
+        for key, value in (settings if isinstance(settings, dict) else {}).items()
+        if key not in ("every", "patience", "stop", "weights", "metrics")
+    }
+    data = run.config.get("data")
+    name, split = (data.get("name"), data.get("split")) if isinstance(data, dict) else ("?", "?")
+    line = _training_line(fixed, f"{name} {split}")
+    for row in run.lines:
+        found = {
+            name.removeprefix("score/"): number
+            for name, value in row.items()
+            if name.startswith("score/") and (number := as_number(value)) is not None
+        }
+        if found:
+            yield row["step"], found, f"training of {name} {split} {_canonical(fixed)}", line
+
+
+def _training_line(settings: dict[str, Any], data: str) -> str:
+    generated, real = settings.get("num_images"), settings.get("num_real")
+    if not isinstance(generated, int):
+        return IN_TRAINING
+    extractor = metrics.EXTRACTOR_TITLES.get(settings.get("extractor"), settings.get("extractor"))
+    against = f"{real:,}" if real else "all"
+    return (
+        f"{IN_TRAINING}: {generated:,} generated against {against} real images of {data}; "
+        f"{extractor} (as config.json has it now)"
+    )
+
+
+def _of_evaluations(run: Run):
+    for evaluation in run.evaluations:
+        if evaluation["step"] is None:
+            continue
+        fixed = {k: v for k, v in evaluation["protocol"].items() if k not in _OF_ONE_EVALUATION}
+        yield evaluation["step"], evaluation["scores"], _canonical(fixed), protocol_line(evaluation)
+
+
+def protocol_line(evaluation: dict[str, Any]) -> str:
+    """How an evaluation was done, in one line."""
+    fixed = {k: v for k, v in evaluation["protocol"].items() if k not in _OF_ONE_EVALUATION}
+    try:
+        return evaluate.describe_protocol(fixed)
+    except (KeyError, TypeError, ValueError):
+        # Written by another version, or by hand: then as it stands.
+        return ", ".join(f"{key} {value}" for key, value in fixed.items()) or "protocol not stated"
+
+
+def _canonical(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, default=str)
+
+
+def verdict(series: Series) -> str:
+    """One sentence on the last score against the best."""
+    best, last = series.best, series.last
+    if best is None or len(series.points) < 2:
+        return "One evaluation: no telling yet whether it gets better."
+    if last.step == best.step:
+        return "The last score is the best."
+    change = abs(last.value - best.value)
+    share = f", {100 * change / best.value:.3g} %" if best.value > 0 else ""
+    return (
+        f"It got worse after step {best.step:,}: by {change:.4g}{share}, up to step {last.step:,}."
+    )
