@@ -4,6 +4,7 @@ Needs JAX, Flax, NumPy and SciPy only, and nothing else of this package: usable 
 without a configuration.
 """
 
+from gan_jax.metrics.distances import nearest_neighbors
 from gan_jax.metrics.extractor import (
     EXTRACTOR_TITLES,
     EXTRACTORS,
@@ -13,16 +14,52 @@ from gan_jax.metrics.extractor import (
     metric_key,
     metric_title,
 )
+from gan_jax.metrics.feature_moments import Moments, empty_moments, merge_moments, moments
+from gan_jax.metrics.frechet import frechet_distance, frechet_inception_distance
+from gan_jax.metrics.inception_scores import (
+    InceptionScore,
+    InceptionScoreMoments,
+    empty_inception_score_moments,
+    inception_score,
+    inception_score_moments,
+    merge_inception_score_moments,
+)
+from gan_jax.metrics.kernel import KernelInceptionDistance, kernel_inception_distance
+from gan_jax.metrics.manifold import (
+    DensityCoverage,
+    PrecisionRecall,
+    density_coverage,
+    precision_recall,
+)
 from gan_jax.metrics.torch_file import WeightsError, read_torch_file
 
 __all__ = [
     "EXTRACTORS",
     "EXTRACTOR_TITLES",
     "METRIC_TITLES",
+    "DensityCoverage",
     "Extractor",
+    "InceptionScore",
+    "InceptionScoreMoments",
+    "KernelInceptionDistance",
+    "Moments",
+    "PrecisionRecall",
     "WeightsError",
+    "density_coverage",
+    "empty_inception_score_moments",
+    "empty_moments",
+    "frechet_distance",
+    "frechet_inception_distance",
+    "inception_score",
+    "inception_score_moments",
+    "kernel_inception_distance",
     "make_extractor",
+    "merge_inception_score_moments",
+    "merge_moments",
     "metric_key",
     "metric_title",
+    "moments",
+    "nearest_neighbors",
+    "precision_recall",
     "read_torch_file",
 ]

@@ -1,0 +1,141 @@
+import numpy as np
+import pytest
+
+from gan_jax import metrics
+from gan_jax.metrics import distances
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(5)
+
+
+@pytest.fixture
+def small_blocks(monkeypatch):
+    monkeypatch.setattr(distances, "_ROWS", 7)
+    monkeypatch.setattr(distances, "_COLUMNS", 5)
+
+
+def balls(features, k):
+    within = np.linalg.norm(features[:, None] - features[None], axis=-1)
+    return np.sort(within, axis=1)[:, k]
+
+
+def brute_force(real, fake, k):
+    """Precision, recall, density, coverage by their definitions, a pair at a time."""
+    real_balls, fake_balls = balls(real, k), balls(fake, k)
+
+    def in_real(j, i):
+        return np.linalg.norm(fake[j] - real[i]) <= real_balls[i]
+
+    def in_fake(i, j):
+        return np.linalg.norm(fake[j] - real[i]) <= fake_balls[j]
+
+    n, m = range(len(real)), range(len(fake))
+    return (
+        np.mean([any(in_real(j, i) for i in n) for j in m]),
+        np.mean([any(in_fake(i, j) for j in m) for i in n]),
+        sum(in_real(j, i) for i in n for j in m) / (k * len(fake)),
+        np.mean([any(in_real(j, i) for j in m) for i in n]),
+    )
+
+
+@pytest.mark.parametrize("neighbors", [1, 3, 5])
+@pytest.mark.usefixtures("small_blocks")
+def test_all_four_are_what_their_definitions_say(rng, neighbors):
+    real, fake = rng.normal(size=(40, 3)), 1.2 * rng.normal(size=(33, 3)) + 1.2
+    result = (
+        *metrics.precision_recall(real, fake, neighbors=neighbors),
+        *metrics.density_coverage(real, fake, neighbors=neighbors),
+    )
+    expected = brute_force(real, fake, neighbors)
+    assert all(0 < value < 1 for value in (*expected[:2], expected[3]))
+    assert result == pytest.approx(expected, rel=1e-14)
+
+
+def test_balls_on_a_line():
+    # Real balls reach 1 to either side of 0, 1, 2 and 8 from 10. Of the fakes 2.5 is in the balls
+    # of 2 and 10, 3 on the surface of that of 2 and in that of 10, and -5 in none.
+    real = np.array([[0.0], [1.0], [2.0], [10.0]])
+    fake = np.array([[2.5], [3.0], [-5.0]])
+    density = metrics.density_coverage(real, fake, neighbors=1)
+    assert density == pytest.approx((4 / 3, 2 / 4))
+    # Fake balls reach 0.5, 0.5 and 7.5: the last one takes in 0, 1 and 2, the first also 2.
+    assert metrics.precision_recall(real, fake, neighbors=1) == pytest.approx((2 / 3, 3 / 4))
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e3])
+def test_a_set_against_itself(rng, offset):
+    # Each ball holds its own sample and k others, the k-th on its surface.
+    features = (rng.normal(size=(300, 20)) + offset).astype(np.float32)
+    assert metrics.precision_recall(features, features) == (1.0, 1.0)
+    assert metrics.density_coverage(features, features, neighbors=5) == (6 / 5, 1.0)
+
+
+def test_sets_apart_share_nothing(rng):
+    real, fake = rng.normal(size=(2, 50, 4))
+    assert metrics.precision_recall(real, fake + 100.0) == (0.0, 0.0)
+    assert metrics.density_coverage(real, fake + 100.0) == (0.0, 0.0)
+
+
+def test_one_mode_of_two_is_precise_and_recalls_half(rng):
+    modes = rng.normal(size=(2, 400, 2))
+    modes[1] += 1000.0
+    fake = rng.normal(size=(400, 2))
+    precision, recall = metrics.precision_recall(modes.reshape(800, 2), fake)
+    density, coverage = metrics.density_coverage(modes.reshape(800, 2), fake)
+    assert precision > 0.9
+    assert 0.45 < recall <= 0.5
+    assert density == pytest.approx(1.0, abs=0.1)
+    assert 0.45 < coverage <= 0.5
+
+
+@pytest.mark.parametrize(("count", "fakes", "neighbors"), [(1500, 1500, 5), (1500, 500, 2)])
+def test_equal_distributions_have_the_coverage_that_is_expected(rng, count, fakes, neighbors):
+    # Naeem et al., lemma 2; the density's expectation is 1.
+    real, fake = rng.normal(size=(count, 2)), rng.normal(size=(fakes, 2))
+    numbers = np.arange(1, neighbors + 1)
+    expected = 1 - np.prod((count - numbers) / (fakes + count - numbers))
+    density, coverage = metrics.density_coverage(real, fake, neighbors=neighbors)
+    assert coverage == pytest.approx(expected, abs=0.02)
+    assert density == pytest.approx(1.0, abs=0.05)
+
+
+def test_a_collapsed_generator_recalls_nothing(rng):
+    real = rng.normal(size=(60, 5))
+    fake = np.tile(real[:1] + 1e-3, (60, 1))
+    precision, recall = metrics.precision_recall(real, fake)
+    assert (precision, recall) == (1.0, 0.0)
+    assert metrics.density_coverage(real, fake).coverage < 0.5
+
+
+@pytest.mark.parametrize("measure", [metrics.precision_recall, metrics.density_coverage])
+@pytest.mark.parametrize(
+    ("real", "fake", "options", "message"),
+    [
+        (4, 9, {"neighbors": 4}, "neighbors must be less than the 4 real samples, not 4"),
+        (9, 9, {"neighbors": 0}, "neighbors must be an integer of at least 1, not 0"),
+        (0, 9, {}, "real features must hold at least 1 samples, not 0"),
+    ],
+)
+def test_neighbors_that_are_not_there_are_refused(measure, real, fake, options, message):
+    with pytest.raises(ValueError, match=message):
+        measure(np.ones((real, 2)), np.ones((fake, 2)), **options)
+
+
+@pytest.mark.parametrize("measure", [metrics.precision_recall, metrics.density_coverage])
+@pytest.mark.parametrize(
+    ("fake", "message"),
+    [
+        (np.ones((9, 3)), "real features have 2 dimensions and fake features 3"),
+        (np.full((9, 2), np.nan), "fake features must be finite"),
+    ],
+)
+def test_features_that_do_not_fit_are_refused(measure, fake, message):
+    with pytest.raises(ValueError, match=message):
+        measure(np.ones((9, 2)), fake)
+
+
+def test_recall_needs_neighbors_among_the_generated_too():
+    with pytest.raises(ValueError, match="less than the 3 fake samples, not 3"):
+        metrics.precision_recall(np.ones((9, 2)), np.ones((3, 2)))
