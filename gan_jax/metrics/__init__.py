@@ -5,6 +5,7 @@ without a configuration.
 """
 
 from gan_jax.metrics.distances import nearest_neighbors
+from gan_jax.metrics.efficientnet import efficientnet_lite0
 from gan_jax.metrics.extractor import (
     EXTRACTOR_TITLES,
     EXTRACTORS,
@@ -46,6 +47,7 @@ __all__ = [
     "PrecisionRecall",
     "WeightsError",
     "density_coverage",
+    "efficientnet_lite0",
     "empty_inception_score_moments",
     "empty_moments",
     "frechet_distance",
