@@ -25,6 +25,7 @@ from gan_jax.metrics.inception_scores import (
     inception_score_moments,
     merge_inception_score_moments,
 )
+from gan_jax.metrics.inception_v3 import inception
 from gan_jax.metrics.kernel import KernelInceptionDistance, kernel_inception_distance
 from gan_jax.metrics.manifold import (
     DensityCoverage,
@@ -52,6 +53,7 @@ __all__ = [
     "empty_moments",
     "frechet_distance",
     "frechet_inception_distance",
+    "inception",
     "inception_score",
     "inception_score_moments",
     "kernel_inception_distance",

@@ -78,7 +78,7 @@ Builder = Callable[[Weights], Extractor]
 
 # The networks' modules import this one, hence the imports inside.
 def _inception(weights: Weights = None) -> Extractor:
-    from gan_jax.metrics.inception import inception
+    from gan_jax.metrics.inception_v3 import inception
 
     return inception(weights)
 
