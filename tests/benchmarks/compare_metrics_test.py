@@ -1,0 +1,115 @@
+"""The comparison's own logic: cases, repeated draws, differences and exit status.
+
+torch-fidelity here is a small script with given numbers; PyTorch is not needed.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gan_jax import metrics
+
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+# The scripts import their siblings by bare name, as Python sets it up when they are run.
+sys.path.insert(0, str(BENCHMARKS))
+try:
+    import compare_metrics
+finally:
+    sys.path.remove(str(BENCHMARKS))
+
+SMALL = compare_metrics.Case(60, 50, 8, 0.3, subsets=4, subset_size=20)
+
+FAKE_WORKER = """
+import json, pathlib, sys
+folder = pathlib.Path(sys.argv[1])
+assert list(json.loads((folder / "settings.json").read_text())) == ["small"]
+assert (folder / "small.npz").exists()
+print((pathlib.Path(__file__).parent / "answer.json").read_text())
+"""
+
+
+@pytest.fixture
+def ours():
+    return compare_metrics.our_statistics(compare_metrics.draw_case(SMALL, 0), SMALL)[0]
+
+
+@pytest.fixture
+def worker(tmp_path, monkeypatch):
+    """Lets torch-fidelity answer with given values."""
+    (tmp_path / "metrics_torch_worker.py").write_text(FAKE_WORKER)
+    monkeypatch.setattr(compare_metrics, "HERE", tmp_path)
+    monkeypatch.setattr(compare_metrics, "CASES", {"small": SMALL})
+
+    def answer(values):
+        case = {"float64": {"values": values, "seconds": {"fid": 1.0}}}
+        content = {"versions": {"torch": "0"}, "cases": {"small": case}}
+        (tmp_path / "answer.json").write_text(json.dumps(content))
+
+    return answer
+
+
+def test_a_case_is_drawn_as_asked_and_repeats():
+    arrays = compare_metrics.draw_case(SMALL, 0)
+    assert {name: (a.shape, str(a.dtype)) for name, a in arrays.items()} == {
+        "real": ((60, 8), "float32"),
+        "fake": ((50, 8), "float32"),
+        "logits": ((50, 1008), "float32"),
+    }
+    assert arrays["real"].min() == 0.0
+    again = compare_metrics.draw_case(SMALL, 0)
+    other = compare_metrics.draw_case(SMALL, 1)
+    assert all((arrays[name] == again[name]).all() for name in arrays)
+    assert (arrays["real"] != other["real"]).any()
+
+
+def test_the_shuffle_is_repeated_by_positions():
+    # Sample j goes where the permutation has j.
+    permutation = np.random.RandomState(SMALL.seed).permutation(SMALL.fake)
+    logits = compare_metrics.draw_case(SMALL, 0)["logits"]
+    state = metrics.inception_score_moments(
+        logits, total=50, positions=compare_metrics.torch_fidelity_positions(SMALL)
+    )
+    expected = metrics.inception_score(logits[permutation])
+    assert metrics.inception_score(state) == pytest.approx(expected, rel=1e-12)
+
+
+def test_agreement_ends_with_status_0_and_is_written(ours, worker, tmp_path, capsys):
+    worker(ours)
+    path = tmp_path / "result.json"
+    assert compare_metrics.main([f"--torch-python={sys.executable}", f"--json={path}"]) == 0
+    assert "above" not in capsys.readouterr().out
+    report = json.loads(path.read_text())
+    rows = report["cases"]["small"]["rows"]
+    assert {row["statistic"] for row in rows} == {
+        *("fid", "kid", "kid_std", "precision", "recall"),
+        *("inception_score", "inception_score_std"),
+        *("inception_score_shuffled", "inception_score_shuffled_std"),
+    }
+    assert report["largest_relative_difference"] <= 1e-12
+
+
+def test_one_difference_above_the_bar_ends_with_status_1(ours, worker, capsys):
+    worker({**ours, "fid": ours["fid"] * 1.0002})
+    assert compare_metrics.main([f"--torch-python={sys.executable}"]) == 1
+    marked = [line for line in capsys.readouterr().out.splitlines() if "above" in line]
+    assert len(marked) == 1
+    assert marked[0].startswith("fid")
+
+
+def test_a_failing_worker_is_one_line(tmp_path, monkeypatch):
+    (tmp_path / "metrics_torch_worker.py").write_text("raise SystemExit(3)")
+    monkeypatch.setattr(compare_metrics, "HERE", tmp_path)
+    monkeypatch.setattr(compare_metrics, "CASES", {"small": SMALL})
+    with pytest.raises(SystemExit, match=r"^error: torch-fidelity ended with status 3$"):
+        compare_metrics.main([f"--torch-python={sys.executable}"])
+    with pytest.raises(SystemExit, match=r"^error: cannot run no-such-python"):
+        compare_metrics.main(["--torch-python=no-such-python"])
+
+
+def test_an_unknown_case_is_one_line(capsys):
+    with pytest.raises(SystemExit):
+        compare_metrics.parse_arguments(["--cases=nothing"])
+    assert "unknown case 'nothing'; there are 300_samples" in capsys.readouterr().err
