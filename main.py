@@ -15,41 +15,15 @@ import sys
 from absl import app, flags, logging
 from ml_collections import ConfigDict, config_flags
 
-MODES = ("train", "sample", "benchmark")
+from gan_jax import options
+
+MODES = ("train", "sample", "evaluate", "benchmark", "report")
 # Of the design, and not built yet.
-LATER = ("evaluate", "export", "report")
+LATER = ("export",)
 
 FLAGS = flags.FLAGS
 _CONFIG = config_flags.DEFINE_config_file("config", None, "The experiment, configs/X.py[:variant].")
-flags.DEFINE_string("workdir", None, "The folder of the run.")
-flags.DEFINE_string("mode", "train", f"One of {', '.join(MODES)}.")
-flags.DEFINE_bool(
-    "distributed", False, "Join the other processes of this run (jax.distributed.initialize)."
-)
-flags.DEFINE_string(
-    "coordinator", None, "distributed: HOST:PORT of process 0, where no cluster tells it."
-)
-flags.DEFINE_integer("num_processes", None, "distributed: how many, with --coordinator.")
-flags.DEFINE_integer("process_id", None, "distributed: which of them this is, from 0.")
-
-flags.DEFINE_string(
-    "output", None, "sample: a .png (a grid), a .npz, or a new folder of PNGs; a grid by default."
-)
-flags.DEFINE_integer("num_images", None, "sample: how many images to a folder or .npz.")
-flags.DEFINE_integer("checkpoint_step", None, "sample: the checkpoint; the newest by default.")
-flags.DEFINE_list("classes", [], "sample: names or labels; all that were trained on by default.")
-flags.DEFINE_integer("columns", 10, "sample: pictures in a row of the grid.")
-flags.DEFINE_bool("interpolate", False, "sample: every row goes from one latent to another.")
-flags.DEFINE_float("truncation", 0.0, "sample: bound on the latents' entries, 0 for none.")
-flags.DEFINE_bool("ema", True, "sample: averaged weights, where the run has them.")
-flags.DEFINE_integer("sample_seed", 0, "sample: of the noise.")
-
-flags.DEFINE_list("batch_sizes", [], "benchmark: batch sizes; the config's by default.")
-flags.DEFINE_list("precisions", [], "benchmark: of float32, bfloat16; the config's by default.")
-flags.DEFINE_list("parallel_modes", [], "benchmark: of jit, pmap; the config's by default.")
-flags.DEFINE_integer("rounds", 5, "benchmark: timed calls of each case, taken in turn.")
-flags.DEFINE_bool("synthetic", False, "benchmark: noise instead of the config's data set.")
-flags.DEFINE_string("json", None, "benchmark: where to write the numbers.")
+options.define(MODES)
 
 
 class UsageError(ValueError):
@@ -175,6 +149,49 @@ def _sample() -> int:
     return 0
 
 
+def _evaluate() -> int:
+    from gan_jax.evaluate_run import evaluate_run
+
+    options = {"names": FLAGS.metrics} if FLAGS.metrics else {}
+    evaluate_run(
+        FLAGS.workdir,
+        config=FLAGS.config,
+        images=FLAGS.images,
+        checkpoints=FLAGS.checkpoints,
+        split=FLAGS.split,
+        extractor=FLAGS.extractor or "inception",
+        weights=FLAGS.weights,
+        num_images=FLAGS.num_images,
+        num_real=FLAGS.num_real,
+        truncation=FLAGS.truncation,
+        ema=FLAGS.ema,
+        seed=FLAGS.sample_seed,
+        batch_size=FLAGS.eval_batch_size,
+        json_path=FLAGS.json,
+        **options,
+    )
+    return 0
+
+
+def _report() -> int:
+    from gan_jax.report import report
+
+    _needs("workdir")
+    print(
+        report(
+            [FLAGS.workdir, *FLAGS.compare],
+            output=FLAGS.output,
+            extractor=FLAGS.extractor or "efficientnet_lite0",
+            weights=FLAGS.weights,
+            neighbor_images=FLAGS.neighbor_images,
+            step=FLAGS.checkpoint_step,
+            ema=FLAGS.ema,
+            seed=FLAGS.sample_seed,
+        )
+    )
+    return 0
+
+
 def _benchmark() -> int:
     from gan_jax.benchmark import benchmark
 
@@ -207,7 +224,14 @@ def main(argv: list[str]) -> int:
             import jax
 
             jax.distributed.initialize(FLAGS.coordinator, FLAGS.num_processes, FLAGS.process_id)
-        return {"train": _train, "sample": _sample, "benchmark": _benchmark}[FLAGS.mode]()
+        modes = {
+            "train": _train,
+            "sample": _sample,
+            "evaluate": _evaluate,
+            "benchmark": _benchmark,
+            "report": _report,
+        }
+        return modes[FLAGS.mode]()
     except (ValueError, OSError, FloatingPointError) as error:
         return _fail(error)
     except RuntimeError as error:

@@ -64,6 +64,16 @@ def base() -> ConfigDict:
     config.checkpoint_every = 1_000  # steps
     config.keep_checkpoints = 3  # the newest few are kept
 
+    config.evaluate = ConfigDict()  # while training, against the training data
+    config.evaluate.every = 0  # steps between evaluations, 0 for none
+    config.evaluate.metrics = ("fid",)  # the first says which checkpoint is the best
+    config.evaluate.extractor = "inception"  # inception, efficientnet_lite0 (needs no download)
+    config.evaluate.weights = ""  # the extractor's file; empty for where it looks
+    config.evaluate.num_images = 10_000  # generated, for each evaluation
+    config.evaluate.num_real = 0  # 0 for all
+    config.evaluate.patience = 5  # evaluations without a better score until it is told, 0 for never
+    config.evaluate.stop = False  # whether the run then ends
+
     config.data = ConfigDict()
     config.data.name = "cifar10"  # any tfds image data set, digits, folder:PATH
     config.data.dir = ""  # where tfds keeps its data; empty: TFDS_DATA_DIR or tfds's default

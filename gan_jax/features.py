@@ -15,6 +15,7 @@ from gan_jax.metrics import Extractor
 PyTree = Any
 _AXIS = "devices"
 BATCH_SIZE = 64
+BLOCK_ROWS = 2048
 
 
 class Devices(NamedTuple):
@@ -102,6 +103,25 @@ def make_extract(
     return extract
 
 
+def collect(seen: Iterable[Features], rows: int = BLOCK_ROWS) -> Iterator[Features]:
+    """Puts batches together to blocks of `rows` or somewhat more, but for the last.
+
+    Taking moments costs passes over a [D, D] matrix: by the block, not by the batch.
+    """
+    block: list[Features] = []
+    for part in seen:
+        block.append(part)
+        if sum(len(one.features) for one in block) >= rows:
+            yield _join(block)
+            block = []
+    if block:
+        yield _join(block)
+
+
+def _join(parts: list[Features]) -> Features:
+    return Features(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
 def extract(
     extractor: Extractor, images: np.ndarray, *, batch_size: int = BATCH_SIZE, title: str = ""
 ) -> Features:
@@ -123,8 +143,7 @@ def extract(
     if not len(images):
         raise ValueError("there are no images to look at")
     run = make_extract(extractor, batch_size=batch_size)
-    parts = list(run(progress(batches_of(images, batch_size), len(images), title)))
-    return Features(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    return _join(list(run(progress(batches_of(images, batch_size), len(images), title))))
 
 
 def batches_of(images: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:

@@ -87,6 +87,11 @@ class Clock:
         if self._last is None:
             self._last = (time.perf_counter(), step)
 
+    def leave_out(self, seconds: float) -> None:
+        """Does not count seconds in which no steps were taken."""
+        if self._last is not None:
+            self._last = (self._last[0] + seconds, self._last[1])
+
     def rates(self, step: int) -> dict[str, float]:
         """Steps and real images a second, and seconds an epoch."""
         now, (then, last) = time.perf_counter(), self._last

@@ -42,15 +42,15 @@ class Setup:
         }
 
 
-def load_data(config: ConfigDict) -> data.ImageDataset:
-    """Loads the data set of a config; raises as `gan_jax.data.load`."""
+def load_data(config: ConfigDict, *, split: str = "") -> data.ImageDataset:
+    """Loads the data set of a config, or another split of it; raises as `gan_jax.data.load`."""
     settings = config.data
     classes = tuple(settings.classes)
     if len(classes) == 1 and isinstance(classes[0], str):
         classes = classes[0]  # `--config.data.classes=cat,dog` arrives as one string.
     return data.load(
         settings.name,
-        split=settings.split,
+        split=split or settings.split,
         data_dir=settings.dir or None,
         image_size=settings.image_size,
         channels=settings.channels or None,

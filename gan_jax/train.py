@@ -14,6 +14,8 @@ from gan_jax.checkpoint import Checkpointer
 from gan_jax.interrupt import Interrupt
 from gan_jax.intervals import Clock, Window
 from gan_jax.run_setup import Setup, compile_steps, set_up
+from gan_jax.scorekeeper import Scorekeeper
+from gan_jax.scorekeeper import check as check_evaluation
 
 PyTree = Any
 
@@ -74,12 +76,21 @@ class _Loop:
         self.window = Window(self.gan, progress.get("window"))
         self.metrics = telemetry.MetricsLog(where.metrics) if self.main else None
         self.grids = self._fixed_grid() if self.main else None
+        self.scorekeeper = None
+        if self.config.evaluate.every:
+            self.scorekeeper = Scorekeeper(setup, where, progress.get("scores"), main=self.main)
 
     def _events(self) -> tuple[int, frozenset[int]]:
         config, feed = self.config, self.setup.feed
         per_call = events.steps_per_call(
             config.steps_per_call or (10 if jax.default_backend() == "cpu" else 50),
-            (config.steps, config.log_every, config.sample_every, config.checkpoint_every),
+            (
+                config.steps,
+                config.log_every,
+                config.sample_every,
+                config.checkpoint_every,
+                config.evaluate.every,
+            ),
         )
         return per_call, events.sample_steps(
             config.steps,
@@ -138,7 +149,7 @@ class _Loop:
             if first == 0:
                 self._sample()
             for inputs in chunks:
-                if stop.requested():
+                if stop.requested() or self._turned():
                     break
                 self.state, metrics = self.compiled.run(
                     self.state, self.compiled.put_inputs(inputs), resident
@@ -146,9 +157,21 @@ class _Loop:
                 self._after_call(jax.device_get(local(metrics)), clock)
             self._save()
             self.checkpointer.wait()
+            if self.scorekeeper:
+                self.scorekeeper.close()
         if self.main:
             self._plot()
         return self.step
+
+    def _turned(self) -> bool:
+        if self.scorekeeper is None or not self.scorekeeper.finished:
+            return False
+        if self.main:
+            telemetry.say(
+                f"stopped after step {self.step}, because the score has turned; "
+                "config.evaluate.stop=False trains on"
+            )
+        return True
 
     def _after_call(self, metrics, clock: Clock) -> None:
         config = self.config
@@ -160,6 +183,8 @@ class _Loop:
             shown = self._log(clock)
         if self.step in self.sample_at:
             self._sample()
+        if self.scorekeeper and self.scorekeeper.due(self.step):
+            self._score(clock)
         # The last step is saved and plotted by `run`, checkpoint or not.
         due = config.checkpoint_every > 0 and self.step % config.checkpoint_every == 0
         if due and self.step < config.steps:
@@ -178,8 +203,16 @@ class _Loop:
         self.board.write_scalars(self.step, line)
         return means
 
+    def _score(self, clock: Clock) -> None:
+        scores, seconds = self.scorekeeper.score(self.step, self.state, local(self.state))
+        clock.leave_out(seconds)
+        if self.main:
+            self.metrics.write(self.step, scores)
+            self.board.write_scalars(self.step, scores)
+
     def _progress(self) -> dict[str, Any]:
-        return {"window": self.window.progress()}
+        scores = {"scores": self.scorekeeper.progress()} if self.scorekeeper else {}
+        return {"window": self.window.progress(), **scores}
 
     def _save(self) -> None:
         # A finite loss can have a gradient that is not: what it made of the parameters is not kept.
@@ -228,5 +261,6 @@ def _check_numbers(config: ConfigDict) -> None:
     for name, least in lowest.items():
         if config[name] < least:
             raise ValueError(f"config.{name} must be at least {least}, not {config[name]}")
+    check_evaluation(config.evaluate)
     if not 0 <= config.seed < 2**32:
         raise ValueError(f"config.seed must be in 0..2**32 - 1, not {config.seed}")

@@ -24,6 +24,8 @@ MUTABLE = (
     "data.cache_dir",
     "data.placement",
 )
+# Scores look at a run and change nothing in it.
+MUTABLE_PREFIX = "evaluate."
 
 # What is known of the data set: all that sampling needs, and its size.
 DATA_KEYS = ("image_shape", "class_names", "present_classes", "size")
@@ -115,7 +117,11 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> dict[str, tuple[Any
         )
         else set()
     )
-    keys = [k for k in sorted({*old, *new}) if k not in MUTABLE or k in fixed]
+    keys = [
+        k
+        for k in sorted({*old, *new})
+        if k in fixed or (k not in MUTABLE and not k.startswith(MUTABLE_PREFIX))
+    ]
     return {k: (old.get(k), new.get(k)) for k in keys if old.get(k) != new.get(k)}
 
 

@@ -25,6 +25,8 @@ MAY_IMPORT = {
     "flops": set(),
     "events": set(),
     "peak": set(),
+    "watch": set(),
+    "options": set(),
 }
 # Modes and what belongs to them: built on the parts above, and none of those may know them.
 MODES = {
@@ -36,6 +38,9 @@ MODES = {
     "restored",
     "features",
     "evaluation",
+    "image_files",
+    "scoring",
+    "scorekeeper",
     "reference",
     "benchmark",
     "workdir",
@@ -44,7 +49,7 @@ MODES = {
     "intervals",
 }
 READ_CONFIGS = {"train", "run_setup", "restored", "benchmark", "workdir", "gans", "evaluate_run"}
-READ_CONFIGS |= {"report"}
+READ_CONFIGS |= {"report", "scorekeeper"}
 # Not there in an environment that only reads prepared data, trains, samples and benchmarks.
 OPTIONAL = {"tensorflow", "tensorflow_datasets", "tensorboard", "clu", "torch"}
 MAX_LINES = 300

@@ -9,3 +9,32 @@ import jax
 jax.config.update("jax_num_cpu_devices", 4)
 jax.config.update("jax_debug_key_reuse", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
+
+
+@pytest.fixture
+def toy_extractor():
+    """A cheap extractor: an image's means by quarters, and a fixed projection of them."""
+    from gan_jax import metrics
+
+    matrix = np.random.default_rng(0).normal(size=(12, 5)).astype(np.float32)
+
+    def apply(params, images):
+        pixels = images.astype(jax.numpy.float32) / 127.5 - 1.0
+        quarters = jax.image.resize(pixels, (len(pixels), 2, 2, 3), "linear")
+        features = quarters.reshape(len(pixels), 12)
+        return features, features @ params["matrix"]
+
+    return metrics.Extractor(
+        name="toy",
+        title="Toy",
+        resolution=2,
+        resize="bilinear to 2",
+        feature_dim=12,
+        num_logits=5,
+        weights_sha256="0" * 64,
+        params={"matrix": matrix},
+        apply=apply,
+    )

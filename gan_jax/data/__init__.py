@@ -15,6 +15,7 @@ from gan_jax.data.augment import (
     random_flip,
     random_rotation,
 )
+from gan_jax.data.cache import cache_directory
 from gan_jax.data.dataset import CLASS_GROUPS, ImageDataset
 from gan_jax.data.loading import load
 from gan_jax.data.pipeline import Stream, index_batches, stream
@@ -23,6 +24,7 @@ __all__ = [
     "CLASS_GROUPS",
     "ImageDataset",
     "Stream",
+    "cache_directory",
     "index_batches",
     "load",
     "make_augment",

@@ -49,6 +49,11 @@ def default_directory() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "gan_jax"
 
 
+def cache_directory(chosen: str | Path | None = None) -> Path:
+    """Returns the folder that was chosen, or the default where none was."""
+    return Path(chosen).expanduser() if chosen else default_directory()
+
+
 def path_for(directory: Path, stem: str, key: Mapping[str, Any]) -> Path:
     """Returns where the examples described by `key` (JSON values) belong."""
     digest = hashlib.sha256(_canonical(key)).hexdigest()[:16]

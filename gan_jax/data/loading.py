@@ -60,7 +60,7 @@ def load(
         raise ValueError(f"image_size must be an integer of at least 1, is {image_size!r}")
     if channels not in (None, 1, 3):
         raise ValueError(f"channels must be 1, 3 or None, is {channels!r}")
-    directory = Path(cache_dir).expanduser() if cache_dir else cache.default_directory()
+    directory = cache.cache_directory(cache_dir)
     if name == "digits":
         dataset = sources.digits(split=split, image_size=image_size, channels=channels)
         return dataset if classes is None else _choose(dataset, classes, None, directory, {})

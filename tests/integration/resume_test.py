@@ -33,6 +33,10 @@ ARGUMENTS = (
     "--config.checkpoint_every=8",
     "--config.keep_checkpoints=10",
     "--config.steps_per_call=2",
+    "--config.evaluate.every=8",
+    "--config.evaluate.extractor=toy",
+    "--config.evaluate.num_images=24",
+    "--config.evaluate.num_real=48",
 )
 # Runs main.py as `python main.py` does. HALT names a place, `sampled:8` say, at which it tells that
 # it is there and then waits for whatever comes.
@@ -49,6 +53,18 @@ class Missing(importlib.abc.MetaPathFinder):
 find = importlib.util.find_spec
 importlib.util.find_spec = lambda name, *a: None if name == "tensorflow" else find(name, *a)
 sys.meta_path.insert(0, Missing())
+
+from gan_jax.metrics import extractor
+
+def toy(weights=None):
+    def apply(params, images):
+        import jax
+        x = images.astype("float32") / 127.5 - 1.0
+        x = jax.image.resize(x, (len(x), 2, 2, 3), "linear").reshape(len(x), 12)
+        return x, x
+    return extractor.Extractor("toy", "Toy", 2, "bilinear to 2", 12, 12, "0" * 64, {}, apply)
+
+extractor.EXTRACTORS = {"toy": toy}
 
 place, _, number = os.environ.get("HALT", "").partition(":")
 
@@ -77,7 +93,7 @@ if place:
     elif place == "sample":
         halt_before(sampling.FixedGrid, "save", lambda self, state: int(state.step) == int(number))
     elif place == "checkpoint":
-        halt_before(files, "seal", lambda folder: folder.name.startswith(number + "."))
+        halt_before(files, "seal", lambda folder: f"checkpoints/{number}." in str(folder))
     else:
         raise SystemExit(f"no such place: {place}")
 
@@ -142,9 +158,9 @@ def uninterrupted(main, tmp_path_factory):
     return workdir
 
 
-def state_of(workdir, step=None):
+def state_of(workdir, step=None, folder="checkpoints"):
     """Every leaf of a checkpoint by name, as bytes, and its progress."""
-    with Checkpointer(workdir / "checkpoints") as checkpointer:
+    with Checkpointer(workdir / folder) as checkpointer:
         found, state, progress, warnings = checkpointer.restore(step=step)
     assert not warnings
     leaves = {}
@@ -184,7 +200,12 @@ def assert_same_run(one, other):
     }
     assert progress == other_progress
     assert metrics_of(one) == metrics_of(other)
-    assert [line["step"] for line in metrics_of(one)] == list(range(4, STEPS + 1, 4))
+    lines = metrics_of(one)
+    assert [n["step"] for n in lines if "epoch" in n] == list(range(4, STEPS + 1, 4))
+    assert [n["step"] for n in lines if "score/fid_toy" in n] == [8, 16, 24]
+    best = state_of(one, folder="checkpoint_best")
+    assert best == state_of(other, folder="checkpoint_best")
+    assert best[0] == progress["scores"]["best_step"]
     assert pictures_of(one) == pictures_of(other)
     assert list(pictures_of(one)) == [f"step_{n:08d}.png" for n in range(0, STEPS + 1, 8)]
 
