@@ -4,10 +4,12 @@ The file is pytorch-fid's conversion of TensorFlow's graph of 2015-12-05 (Apache
 torch-fidelity publishes the same bytes under another name.
 """
 
+import contextlib
 import hashlib
 import http.client
 import os
 import sys
+import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Iterator, Mapping
@@ -107,13 +109,16 @@ def download(url: str, path: Path, *, sha256: str = SHA256, num_bytes: int = NUM
             raise WeightsError("what came has another SHA-256 than the published file")
         os.replace(temporary, path)
     except (OSError, http.client.HTTPException, WeightsError) as e:
+        if isinstance(e, urllib.error.HTTPError):
+            e.close()
         reason = getattr(e, "reason", None) or getattr(e, "strerror", None) or e
         raise WeightsError(
             f"cannot download the weights of Inception-v3 ({_one_line(reason)}): put {url} at "
             f"{path} by hand, or take the extractor efficientnet_lite0, which needs no download"
         ) from e
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
 
 
 def _copy(url: str, file: BinaryIO, num_bytes: int) -> str:
