@@ -7,10 +7,9 @@ from numpy.typing import ArrayLike, NDArray
 from gan_jax.metrics import _checks
 from gan_jax.metrics.feature_moments import Moments, moments
 
-# What a factor may miss of a covariance, relative to its largest variance, before the cheap
-# factorisation gives way to the robust one; and before the matrix is refused as no covariance.
-_FACTOR_TOLERANCE = 1e-10
-_NEGATIVE_TOLERANCE = 1e-3
+# What rounding may have done to a covariance that a user brings, relative to its largest entry or
+# eigenvalue: published statistics are often of single precision.
+_TOLERANCE = 1e-3
 
 
 def frechet_distance(
@@ -66,7 +65,7 @@ def frechet_inception_distance(real: Moments | ArrayLike, fake: Moments | ArrayL
 
     The estimate is biased upwards by an amount that falls with the number of samples and depends on
     the generator: compare only numbers of equal counts (50,000 is usual). With no more samples than
-    dimensions it is finite and exact as a distance of the fitted Gaussians, and useless otherwise.
+    dimensions it is still the exact distance of the fitted Gaussians, and a poor estimate.
 
     Args:
         real: features of real images [N, D], or their `Moments`.
@@ -100,15 +99,15 @@ def _gaussian(
     mean: ArrayLike, covariance: ArrayLike, number: str
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     mean, covariance = np.asarray(mean, np.float64), np.asarray(covariance, np.float64)
-    if mean.ndim != 1 or covariance.shape != (len(mean), len(mean)):
+    if mean.ndim != 1 or mean.size == 0 or covariance.shape != (len(mean), len(mean)):
         raise ValueError(
             f"mean{number} must be [D] and covariance{number} [D, D], "
             f"not {list(mean.shape)} and {list(covariance.shape)}"
         )
     if not (np.isfinite(mean).all() and np.isfinite(covariance).all()):
         raise ValueError(f"mean{number} and covariance{number} must be finite")
-    tolerance = _NEGATIVE_TOLERANCE * np.abs(covariance).max(initial=0.0)
-    if np.abs(covariance - covariance.T).max(initial=0.0) > tolerance:
+    tolerance = _TOLERANCE * np.abs(covariance).max()
+    if np.abs(covariance - covariance.T).max() > tolerance:
         raise ValueError(f"covariance{number} must be symmetric")
     return mean, (covariance + covariance.T) / 2.0
 
@@ -116,12 +115,11 @@ def _gaussian(
 def _factor(covariance: NDArray[np.float64], name: str) -> NDArray[np.float64]:
     """F [D, rank] with F F' = covariance."""
     factor = _pivoted_cholesky(covariance)
-    # Of a matrix that is no covariance the factor may be anything, and is then not used.
+    # Of a matrix that is only nearly a covariance the factor may be anything, and is not used.
     with np.errstate(over="ignore", invalid="ignore"):
-        missed = np.abs(factor @ factor.T - covariance).max(initial=0.0)
-    if missed <= _FACTOR_TOLERANCE * covariance.diagonal().max(initial=0.0):
-        return factor
-    return _eigenvector_factor(covariance, name)
+        missed = np.abs(factor @ factor.T - covariance).max()
+    rounding = 10 * len(covariance) * np.finfo(np.float64).eps * covariance.diagonal().max()
+    return factor if missed <= rounding else _eigenvector_factor(covariance, name)
 
 
 def _pivoted_cholesky(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -138,7 +136,7 @@ def _pivoted_cholesky(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
 def _eigenvector_factor(covariance: NDArray[np.float64], name: str) -> NDArray[np.float64]:
     """F by eigenvectors: for what is positive semidefinite only to single precision, say."""
     variances, axes = scipy.linalg.eigh(covariance)
-    if variances[0] < -_NEGATIVE_TOLERANCE * max(variances[-1], 0.0):
+    if variances[0] < -_TOLERANCE * max(variances[-1], 0.0):
         raise ValueError(
             f"{name} must be positive semidefinite, but has the eigenvalue {variances[0]:.3g}"
         )

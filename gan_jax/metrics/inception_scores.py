@@ -56,6 +56,7 @@ def empty_inception_score_moments(
     """
     _checks.at_least(num_logits, 1, "num_logits")
     _checks.at_least(splits, 1, "splits")
+    _checks.at_least(total, 0, "total")
     if total < splits:
         raise ValueError(f"{total} samples do not fill {splits} splits: use splits={max(total, 1)}")
     return InceptionScoreMoments(

@@ -142,6 +142,7 @@ def test_covariances_of_single_precision_are_taken(rng):
 @pytest.mark.parametrize(
     ("covariance", "message"),
     [
+        (np.eye(0), r"mean1 must be .* not \[2\] and \[0, 0\]"),
         (np.eye(3), r"mean1 must be \[D\] and covariance1 \[D, D\], not \[2\] and \[3, 3\]"),
         ([[1.0, 0.5], [0.0, 1.0]], "covariance1 must be symmetric"),
         ([[0.0, 1.0], [1.0, 0.0]], "covariance1 must be positive semidefinite"),
