@@ -12,7 +12,6 @@ import json
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
@@ -21,10 +20,12 @@ from typing import Any
 import numpy as np
 from compare import _conditions as conditions
 from comparison_summary import write_json
+from inception_speed import SPEED_BATCH, best_speed
 
 HERE = Path(__file__).resolve().parent
 WORKER = HERE / "inception_torch_worker.py"
 BOUND = 1e-4
+KINDS = ("features", "logits")
 SIZES = (32, 75, 299)
 EXPLANATION = (
     "Largest over the images of a set of |ours - theirs| / |theirs|, in the Euclidean norm of an "
@@ -152,40 +153,26 @@ def compare(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
             results[name] = compare_set(apply, images, theirs, options.batch_size)
         print(f"gan_jax: {name} done", file=sys.stderr)
     versions = {name: metadata.version(name) for name in ("jax", "jaxlib", "flax", "numpy")}
+    small = np.zeros((SPEED_BATCH, 32, 32, 3), np.uint8)
+    speed = best_speed(lambda: apply(small), SPEED_BATCH)
     return {
         "weights": "random, of torch-fidelity's network, written by torch.save",
         "formats_agree": all(jax.tree.leaves(same)),
         "seed": options.seed,
         "data": f"{options.data} ({options.data_note})" if options.data_note else options.data,
-        "gan_jax": {"versions": versions, "device": jax.devices()[0].device_kind},
-        "torch_fidelity": {key: torch[key] for key in ("versions", "parameters")},
-        "images_per_second": images_per_second(compiled, extractor.params),
+        "gan_jax": {
+            "versions": versions,
+            "device": jax.devices()[0].device_kind,
+            "speed": speed,
+        },
+        "torch_fidelity": torch,
         "sets": results,
     }
-
-
-def images_per_second(
-    compiled: Callable[[Any, np.ndarray], Any], params: Any, batch_size: int = 16
-) -> dict[str, Any]:
-    """The best of three calls after compilation, on images of 32 pixels."""
-    import jax
-
-    images = np.zeros((batch_size, 32, 32, 3), np.uint8)
-    jax.block_until_ready(compiled(params, images))
-    seconds = []
-    for _ in range(3):
-        start = time.perf_counter()
-        jax.block_until_ready(compiled(params, images))
-        seconds.append(time.perf_counter() - start)
-    return {"batch_size": batch_size, "best_of_3": batch_size / min(seconds)}
 
 
 def worst(results: Mapping[str, Mapping[str, Any]]) -> float:
     """The largest relative difference of features and logits over the sets."""
     return max(result[kind]["relative"] for result in results.values() for kind in KINDS)
-
-
-KINDS = ("features", "logits")
 
 
 def table(results: Mapping[str, Mapping[str, Any]]) -> str:
@@ -211,7 +198,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(table(result["sets"]))
     print(f"\n{EXPLANATION}")
     print(f"both formats of the file give the same parameters: {result['formats_agree']}")
-    print(f"images/s at a batch of 16: {result['images_per_second']['best_of_3']:.2f}")
+    for system in ("gan_jax", "torch_fidelity"):
+        speed = result[system]["speed"]
+        print(
+            f"{system}: {speed['images_per_second']:.2f} images/s, "
+            f"{speed['processor_seconds_per_image']:.3f} processor seconds an image"
+        )
     largest = worst(result["sets"])
     within = largest <= BOUND and result["formats_agree"]
     print(f"largest relative difference {largest:.1e}, bound {BOUND:.0e}: {within}")
