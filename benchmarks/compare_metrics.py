@@ -5,13 +5,16 @@
 makes features like an Inception network's (not negative, of few dimensions that matter), more and
 fewer samples than dimensions, and logits; has torch-fidelity compute its statistics of them in a
 process of its own, in single and in double precision; prints both side by side, and ends with
-status 1 if one differs by more than the bar. torch-fidelity's random choices (KID's subsets, the
-shuffle before the Inception Score's splits) are repeated here from its documented seed, and passed
-to gan_jax as `subset_indices` and `positions`: what is compared is the statistic, not the draw.
+status 1 if one differs by more than the bar. `--features=FILE.npz` adds features of images.
+
+torch-fidelity's random choices (KID's subsets, the shuffle before the Inception Score's splits) are
+repeated here from its documented seed, and passed to gan_jax as `subset_indices` and `positions`:
+what is compared is the statistic, not the draw.
 """
 
 import argparse
 import dataclasses
+import itertools
 import json
 import subprocess
 import sys
@@ -42,14 +45,15 @@ class Case:
     Attributes:
       real, fake: Samples of each.
       dim: Their dimensions.
-      difference: How far the generated features are from the real ones' distribution.
+      difference: How far the generated features are from the real ones' distribution; None if
+        they are not drawn here.
       subsets, subset_size: Of KID.
     """
 
     real: int
     fake: int
     dim: int
-    difference: float
+    difference: float | None
     subsets: int = 20
     subset_size: int = 200
     splits: int = 10
@@ -84,6 +88,26 @@ def draw_case(case: Case, seed: int) -> dict[str, np.ndarray]:
         "fake": features(case.fake, case.difference),
         "logits": (logits / 4.0).astype(np.float32),
     }
+
+
+def read_case(path: Path) -> tuple[Case, dict[str, np.ndarray]]:
+    """Features and logits of a user's.
+
+    Raises:
+      SystemExit: The file cannot be read, or lacks an array.
+    """
+    try:
+        with np.load(path) as file:
+            arrays = {key: file[key].astype(np.float32) for key in ("real", "fake", "logits")}
+    except (OSError, ValueError, KeyError) as error:
+        raise SystemExit(f"error: {path} must hold real, fake and logits: {error}") from error
+    real, fake = (len(arrays[key]) for key in ("real", "fake"))
+    if len(arrays["logits"]) != fake:
+        raise SystemExit(
+            f"error: {path} has {fake} fake features and {len(arrays['logits'])} logits"
+        )
+    size = min(real, fake, 1000)
+    return Case(real, fake, arrays["real"].shape[1], None, 20, size), arrays
 
 
 def torch_fidelity_subsets(case: Case) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -200,7 +224,7 @@ def table(title: str, rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _cases(text: str) -> list[str]:
-    names = text.split(",")
+    names = text.split(",") if text else []
     for name in names:
         if name not in CASES:
             raise argparse.ArgumentTypeError(f"unknown case {name!r}; there are {', '.join(CASES)}")
@@ -211,34 +235,50 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     """Reads the command line; a mistake ends the process with status 2 and one line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--torch-python", default=sys.executable, help="python with torch-fidelity")
-    parser.add_argument("--cases", type=_cases, default=list(CASES), help="names; default: all")
+    parser.add_argument("--cases", type=_cases, default=list(CASES), help="default: all; '': none")
+    parser.add_argument(
+        "--features",
+        type=Path,
+        nargs="+",
+        default=[],
+        help=".npz files of real [N, D], fake [M, D], logits [M, K]",
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the features")
     parser.add_argument("--json", type=Path, help="where to write every number")
     return parser.parse_args(arguments)
 
 
+def compare(options: argparse.Namespace) -> tuple[dict[str, Any], dict[str, str]]:
+    """What both compute of each case, with the rows of the table; torch-fidelity's versions."""
+    given = [(path.stem, *read_case(path)) for path in options.features]
+    drawn = ((name, CASES[name], draw_case(CASES[name], options.seed)) for name in options.cases)
+    cases, values, seconds = {}, {}, {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, case, arrays in itertools.chain(given, drawn):
+            cases[name] = case
+            np.savez(Path(folder) / f"{name}.npz", **arrays)
+            values[name], seconds[name] = our_statistics(arrays, case)
+            print(f"gan_jax: {name} done", file=sys.stderr)
+        answer = torch_statistics(options.torch_python, Path(folder), cases)
+    results = {}
+    for name, theirs in answer["cases"].items():
+        torch_seconds = {
+            f"torch_fidelity_{precision}": numbers["seconds"]
+            for precision, numbers in theirs.items()
+        }
+        results[name] = {
+            "settings": dataclasses.asdict(cases[name]),
+            "rows": compare_values(values[name], theirs),
+            "seconds": {"gan_jax": seconds[name], **torch_seconds},
+        }
+    return results, answer["versions"]
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the comparison; returns the exit status."""
     options = parse_arguments(arguments)
-    cases = {name: CASES[name] for name in options.cases}
-    results: dict[str, Any] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        for name, case in cases.items():
-            arrays = draw_case(case, options.seed)
-            np.savez(Path(folder) / f"{name}.npz", **arrays)
-            values, seconds = our_statistics(arrays, case)
-            results[name] = {
-                "settings": dataclasses.asdict(case),
-                "values": values,
-                "seconds": {"gan_jax": seconds},
-            }
-            print(f"gan_jax: {name} done", file=sys.stderr)
-        answer = torch_statistics(options.torch_python, Path(folder), cases)
+    results, torch_versions = compare(options)
     for name, result in results.items():
-        theirs = answer["cases"][name]
-        result["rows"] = compare_values(result.pop("values"), theirs)
-        for precision, numbers in theirs.items():
-            result["seconds"][f"torch_fidelity_{precision}"] = numbers["seconds"]
         print(table(f"\n{name.replace('_', ' ')}", result["rows"]))
     worst = max(row["relative_difference"] for result in results.values() for row in result["rows"])
     print(f"\nlargest relative difference {worst:.1e}, bar {BAR:.0e}")
@@ -250,7 +290,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "bar": BAR,
             "largest_relative_difference": worst,
             "seed": options.seed,
-            "versions": {"gan_jax": ours, "torch_fidelity": answer["versions"]},
+            "versions": {"gan_jax": ours, "torch_fidelity": torch_versions},
             "cases": results,
         }
         write_json(options.json, report)

@@ -91,6 +91,29 @@ def test_agreement_ends_with_status_0_and_is_written(ours, worker, tmp_path, cap
     assert report["largest_relative_difference"] <= 1e-12
 
 
+def test_features_of_ones_own_are_a_case(ours, worker, tmp_path):
+    np.savez(tmp_path / "small.npz", **compare_metrics.draw_case(SMALL, 0))
+    compare_metrics.CASES.clear()
+    worker({name: ours[name] for name in ("fid", "precision", "recall")})
+    path = tmp_path / "result.json"
+    arguments = [f"--torch-python={sys.executable}", f"--features={tmp_path / 'small.npz'}"]
+    assert compare_metrics.main([*arguments, f"--json={path}"]) == 0
+    settings = json.loads(path.read_text())["cases"]["small"]["settings"]
+    assert [settings[key] for key in ("real", "fake", "dim", "subset_size")] == [60, 50, 8, 50]
+
+
+@pytest.mark.parametrize(
+    ("left_out", "message"),
+    [("logits", "must hold real, fake and logits"), (None, "50 fake features and 7 logits")],
+)
+def test_features_that_are_no_case_are_refused_in_one_line(tmp_path, left_out, message):
+    arrays = {"real": np.ones((60, 8)), "fake": np.ones((50, 8)), "logits": np.ones((7, 3))}
+    arrays.pop(left_out, None)
+    np.savez(tmp_path / "own.npz", **arrays)
+    with pytest.raises(SystemExit, match=message):
+        compare_metrics.main(["--features", str(tmp_path / "own.npz")])
+
+
 def test_one_difference_above_the_bar_ends_with_status_1(ours, worker, capsys):
     worker({**ours, "fid": ours["fid"] * 1.0002})
     assert compare_metrics.main([f"--torch-python={sys.executable}"]) == 1
