@@ -93,6 +93,8 @@ class Trainer:
       step: Does one step: `critic_steps` updates of the discriminator or critic and one of the
         generator. Takes indices [critic_steps, B] int64 on the device, returns the last losses.
       dataset_size: Number of images to index.
+      generator: The network, z [B, 100] -> images [B, 3, 32, 32] in [-1, 1].
+      device: Where everything lies.
     """
 
     def __init__(self, settings: Settings):
@@ -102,18 +104,18 @@ class Trainer:
         torch.manual_seed(settings.seed)
         self._images = self._load_images()
         self.dataset_size = len(self._images)
-        self._generator = generator_network(settings.networks)
+        self.generator = generator_network(settings.networks)
         self._discriminator = discriminator_network(
             settings.networks, DROPOUT_RATE[settings.system]
         )
-        for network in (self._generator, self._discriminator):
+        for network in (self.generator, self._discriminator):
             initialize(network)
             network.to(self.device)
             if self.variant.channels_last:
                 network.to(memory_format=torch.channels_last)
         rate, betas = ADAM[settings.system]
         options = {"lr": rate, "betas": betas, "fused": True, "capturable": self.variant.cuda_graph}
-        self._generator_optimizer = torch.optim.Adam(self._generator.parameters(), **options)
+        self._generator_optimizer = torch.optim.Adam(self.generator.parameters(), **options)
         self._discriminator_optimizer = torch.optim.Adam(
             self._discriminator.parameters(), **options
         )
@@ -147,7 +149,7 @@ class Trainer:
         """Images [B, 3, 32, 32] from fresh noise."""
         noise = torch.randn(self.settings.batch_size, LATENT_DIM, device=self.device)
         with self._autocast():
-            return self._generator(noise).float()
+            return self.generator(noise).float()
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(
@@ -196,14 +198,14 @@ class Trainer:
 
     def _step(self, indices: Tensor) -> Losses:
         self._discriminator.requires_grad_(True)
-        self._generator.requires_grad_(False)
+        self.generator.requires_grad_(False)
         for index in indices.unbind():
             self._discriminator_optimizer.zero_grad()
             discriminator_loss = self._discriminator_loss(index)
             discriminator_loss.backward()
             self._discriminator_optimizer.step()
         self._discriminator.requires_grad_(False)
-        self._generator.requires_grad_(True)
+        self.generator.requires_grad_(True)
         self._generator_optimizer.zero_grad()
         generator_loss = self._generator_loss()
         generator_loss.backward()

@@ -7,7 +7,12 @@ import worker_protocol
 from worker_protocol import Settings, Worker
 
 
-def _configure(settings: Settings) -> None:
+def configure(settings: Settings) -> None:
+    """Sets PyTorch's threads and matrix-product precision.
+
+    Raises:
+      RuntimeError: There is no device of the kind asked for.
+    """
     import torch
 
     torch.set_num_threads(settings.threads)
@@ -29,7 +34,7 @@ def build(settings: Settings) -> Worker:
     import torch
     from torch_reference import Trainer
 
-    _configure(settings)
+    configure(settings)
     trainer = Trainer(settings)
     generator = np.random.default_rng(settings.seed)
 
