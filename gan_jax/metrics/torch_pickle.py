@@ -52,7 +52,7 @@ STORAGE_DTYPES = {
 }
 _CALLABLE = (ORDERED_DICT, REBUILD_TENSOR, REBUILD_PARAMETER)
 # Longer pickles are not those of weights: one takes about 300 bytes a tensor.
-_MAX_BYTES = 16 * 2**20
+_MAX_BYTES = 4 * 2**20
 _MAX_SHOWN = 80
 # What has a bounded representation: that of nested containers may be exponentially long.
 _SCALARS = (str, int, float, types.NoneType)
@@ -61,7 +61,7 @@ _SCALARS = (str, int, float, types.NoneType)
 def shown(value: Any) -> str:
     """Writes what a file holds so that it fits into one line, whatever it is."""
     if isinstance(value, tuple):
-        short = len(value) <= _MAX_SHOWN and all(isinstance(item, _SCALARS) for item in value)
+        short = len(value) <= 8 and all(isinstance(item, _SCALARS) for item in value)
         return f"({', '.join(map(shown, value))})" if short else "a tuple"
     if not isinstance(value, _SCALARS):
         return f"a {type(value).__name__}"
