@@ -12,9 +12,16 @@ import numpy as np
 
 from gan_jax.report.curve_points import half_window, moving_mean, plain, thin
 
-# Of Okabe and Ito's palette for colour-blind readers, what has a contrast of 3 to 1 on white and on
-# near-black alike; dashes and markers tell lines apart where colours do not.
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#8C8C8C")
+# After Okabe and Ito's palette for colour-blind readers, each with a lighter twin for a dark page:
+# 3 to 1 or more in contrast. Dashes and markers tell lines apart where colours do not.
+DARK_TWINS = {
+    "#0072B2": "#56B4E9",
+    "#D55E00": "#F2894E",
+    "#009E73": "#2DC99B",
+    "#AA4499": "#E08BD0",
+    "#6E6E6E": "#B4B4B4",
+}
+_COLORS = tuple(DARK_TWINS)
 _DASHES = ("solid", "dash", "dot", "dashdot")
 _MARKERS = ("circle", "square", "diamond", "triangle-up")
 MAX_POINTS = 1500  # Of all lines of a chart; more are no longer told apart.
@@ -33,6 +40,8 @@ class Line(NamedTuple):
       y: float [N]; what is not finite is a gap.
       spread: float [N], drawn as error bars; empty for none.
       best: Index of the point to mark, or None.
+      color: Number of its colour; None for its place among the lines.
+      dash: Number of its dash and marker; None likewise.
     """
 
     name: str
@@ -40,6 +49,8 @@ class Line(NamedTuple):
     y: Sequence[float]
     spread: Sequence[float] = ()
     best: int | None = None
+    color: int | None = None
+    dash: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,7 +102,9 @@ def line_chart(
     x_title: str = "step",
     smooth: bool = True,
     markers: bool = False,
-    y_range: tuple[float | None, float | None] | None = None,
+    y_range: tuple[float, float] | None = None,
+    from_zero: bool = False,
+    legend: bool | None = None,
     notes: Sequence[str] = (),
 ) -> Chart | None:
     """Lines over steps.
@@ -103,7 +116,9 @@ def line_chart(
       x_title: Likewise.
       smooth: Whether a moving mean is drawn over the values, which then are faint.
       markers: Whether every point is marked.
-      y_range: Both ends of the axis, None for an end that the values choose.
+      y_range: Both ends of the axis; None for those of the values.
+      from_zero: Whether the axis takes in zero.
+      legend: Whether lines are named; None for where there are several.
       notes: Sentences to put under the chart.
 
     Returns:
@@ -117,7 +132,7 @@ def line_chart(
     notes = [*notes]
     window, thinned, left_out = 0, 0, 0
     for index, line in enumerate(lines):
-        style = _style(index)
+        style = _style(index, line.color, line.dash)
         x, y = np.asarray(line.x, np.float64), np.asarray(line.y, np.float64)
         left_out += int((~np.isfinite(y)).sum())
         half = half_window(len(y)) if smooth else 0
@@ -132,7 +147,7 @@ def line_chart(
             mode=mode,
             line={"color": style.color, "dash": "solid" if half else style.dash, "width": 2},
             marker=_marker(style, line, len(y)),
-            opacity=0.35 if half else 1.0,
+            opacity=0.25 if half else 1.0,
             showlegend=not half,
             legendgroup=str(index),
             hovertemplate="%{y:.5g}<extra>%{fullData.name}</extra>",
@@ -146,7 +161,7 @@ def line_chart(
                 y=plain(moving_mean(y, half)[::every]),
                 name=line.name,
                 mode="lines",
-                line={"color": style.color, "dash": style.dash, "width": 2.2},
+                line={"color": style.color, "dash": style.dash, "width": 2.5},
                 legendgroup=str(index),
                 hoverinfo="skip",
             )
@@ -155,12 +170,15 @@ def line_chart(
     if thinned > 1:
         notes.append(f"Of every {thinned:,} logged values, the smallest and the largest are drawn.")
     if left_out:
-        notes.append(f"{_count(left_out, 'value is', 'values are')} not finite: gaps in the lines.")
+        notes.append(f"{_count(left_out, 'value is', 'values are')} not finite and not drawn.")
     figure.update_xaxes(title=x_title)
     figure.update_yaxes(title=y_title)
     if y_range is not None:
         figure.update_yaxes(range=list(y_range))
-    return Chart(title, _figure(figure, len(lines)), tuple(notes), _describe(title, lines))
+    elif from_zero:
+        figure.update_yaxes(rangemode="tozero")
+    legend = len(lines) > 1 if legend is None else legend
+    return Chart(title, _figure(figure, legend), tuple(notes), _describe(title, lines))
 
 
 def histogram_chart(
@@ -197,13 +215,13 @@ def histogram_chart(
             mode="lines",
             line={"color": style.color, "dash": style.dash, "width": 2, "shape": "hv"},
             fill="tozeroy",
-            fillcolor=_transparent(style.color),
+            fillcolor=f"{style.color}26",  # An alpha of 0.15.
             hovertemplate="%{y:.3g} %<extra>%{fullData.name}</extra>",
         )
     figure.update_xaxes(title=x_title)
     figure.update_yaxes(title="share of the pictures, %", rangemode="tozero")
     medians = "; ".join(f"{name}: median {np.median(values):.4g}" for name, values in samples)
-    return Chart(title, _figure(figure, len(samples)), tuple(notes), f"{title}. {medians}.")
+    return Chart(title, _figure(figure, legend=True), tuple(notes), f"{title}. {medians}.")
 
 
 class _Style(NamedTuple):
@@ -212,11 +230,12 @@ class _Style(NamedTuple):
     marker: str
 
 
-def _style(index: int) -> _Style:
-    round_, index_in_round = divmod(index, len(COLORS))
-    turn = index_in_round + round_
+def _style(index: int, color: int | None = None, dash: int | None = None) -> _Style:
+    color = index if color is None else color
+    # The second round of colours must not meet the dashes of the first.
+    turn = color % len(_COLORS) + color // len(_COLORS) if dash is None else dash
     return _Style(
-        COLORS[index_in_round], _DASHES[turn % len(_DASHES)], _MARKERS[turn % len(_MARKERS)]
+        _COLORS[color % len(_COLORS)], _DASHES[turn % len(_DASHES)], _MARKERS[turn % len(_MARKERS)]
     )
 
 
@@ -238,15 +257,10 @@ def _error_bars(line: Line, style: _Style) -> dict[str, Any]:
     }
 
 
-def _transparent(color: str) -> str:
-    red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
-    return f"rgba({red},{green},{blue},0.15)"
-
-
-def _figure(figure, lines: int) -> dict[str, Any]:
+def _figure(figure, legend: bool) -> dict[str, Any]:
     figure.update_layout(
         hovermode="x unified",
-        showlegend=lines > 1,
+        showlegend=legend,
         legend={"orientation": "h", "x": 0, "y": 1.02, "xanchor": "left", "yanchor": "bottom"},
         margin={"l": 56, "r": 12, "t": 16, "b": 44},
     )

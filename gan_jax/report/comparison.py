@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
-from gan_jax.report import exhibits, sections
+from gan_jax.report import exhibits, sections, settings
 from gan_jax.report.charts import Chart, Line, line_chart
 from gan_jax.report.encoding import encode
 from gan_jax.report.gathering import Run
@@ -101,19 +101,30 @@ def _scores(page: Page, series: dict[str, list[Series]]) -> None:
 def _score_chart(
     key: str, series: dict[str, list[Series]], numbers: dict[str, int]
 ) -> Chart | None:
-    found = [(name, one) for name, all_ in series.items() for one in all_ if one.key == key]
-    several = len(numbers) > 1
-    lines = [
-        sections.score_line(one, f"{name} (protocol {numbers[one.identity]})" if several else name)
-        for name, one in found
+    found = [
+        (color, name, one)
+        for color, (name, all_) in enumerate(series.items())
+        for one in all_
+        if one.key == key
     ]
-    direction = found[0][1].direction
+    # A colour a run, on every chart; a dash a protocol.
+    lines = [
+        sections.score_line(
+            one,
+            f"{name} (protocol {numbers[one.identity]})" if len(numbers) > 1 else name,
+            color=color,
+            dash=numbers[one.identity] - 1 if len(numbers) > 1 else None,
+        )
+        for color, name, one in found
+    ]
+    direction = found[0][-1].direction
     return line_chart(
-        f"{title_of(key)}{f' ({direction})' if direction else ''}",
+        f"{title_of(key)}{f', {direction}' if direction else ''}",
         lines,
         y_title=title_of(key),
         smooth=False,
         markers=True,
+        legend=True,
         notes=["Star: the best of a run."] if direction else [],
     )
 
@@ -122,14 +133,15 @@ def _curves(page: Page, runs: Sequence[Run]) -> None:
     charts = []
     for prefix, title, unit in (
         ("loss/", "Loss of the {}", "loss"),
-        ("probability/", "{}", "mean probability"),
-        ("critic/", "Critic's score, {}", "mean score"),
+        ("probability/", "{}", "probability"),
+        ("critic/", "Critic's score, {}", "score"),
     ):
-        names = sorted({name for run in runs for name in sections.names_of(run, prefix)})
+        names = {name for run in runs for name in sections.names_of(run, prefix)}
+        names = [name for name in _VIEWS if name in names] + sorted(names - _VIEWS.keys())
         for name in names:
             short = _VIEWS.get(name, name.removeprefix(prefix).replace("_", " "))
             charts.append(_overlay(runs, name, title.format(short), unit))
-    seconds = _overlay(runs, "time/epoch_seconds", "Time an epoch", "seconds", smooth=False)
+    seconds = _overlay(runs, "time/epoch_seconds", "Time an epoch", "seconds")
     charts = [page.chart(chart) for chart in (*charts, seconds) if chart is not None]
     if not charts:
         page.section("Curves", note("No curves: none of these runs has a log."))
@@ -151,12 +163,20 @@ _VIEWS = {
 }
 
 
-def _overlay(
-    runs: Sequence[Run], name: str, title: str, unit: str, *, smooth: bool = True
-) -> Chart | None:
-    lines = [Line(run.name, *sections.points_of(run, name)) for run in runs]
-    y_range = {"probability": (0.0, 1.0), "time": (0.0, None)}.get(name.partition("/")[0])
-    return line_chart(title, lines, y_title=unit, smooth=smooth, y_range=y_range)
+def _overlay(runs: Sequence[Run], name: str, title: str, unit: str) -> Chart | None:
+    lines = [
+        Line(run.name, *sections.points_of(run, name), color=color)
+        for color, run in enumerate(runs)
+    ]
+    kind = name.partition("/")[0]
+    return line_chart(
+        title,
+        lines,
+        y_title=unit,
+        y_range=(0.0, 1.0) if kind == "probability" else None,
+        from_zero=kind == "time",
+        legend=True,
+    )
 
 
 def _grids(page: Page, runs: Sequence[Run]) -> None:
@@ -188,7 +208,7 @@ def _grids(page: Page, runs: Sequence[Run]) -> None:
 
 
 def _differences(page: Page, runs: Sequence[Run]) -> None:
-    configs = [sections.flat(run.config) for run in runs]
+    configs = [settings.flat(run.config) for run in runs]
     keys = [
         key
         for key in dict.fromkeys(key for config in configs for key in config)
@@ -198,7 +218,7 @@ def _differences(page: Page, runs: Sequence[Run]) -> None:
         page.section("How the configs differ", note("They do not: every key has one value."))
         return
     rows = [
-        [key, *(sections.shown(c[key]) if key in c else "not there" for c in configs)]
+        [key, *(settings.shown(c[key]) if key in c else "not there" for c in configs)]
         for key in keys
     ]
     head = ["key", *(run.name for run in runs)]
@@ -214,6 +234,6 @@ _ABSENT = object()
 def _environment(page: Page, runs: Sequence[Run], here: dict[str, Any]) -> None:
     machines = [run.environment or {} for run in runs] + [here]
     keys = list(dict.fromkeys(key for machine in reversed(machines) for key in machine))
-    rows = [[key, *(sections.shown(machine.get(key)) for machine in machines)] for key in keys]
+    rows = [[key, *(settings.shown(machine.get(key)) for machine in machines)] for key in keys]
     head = ["", *(run.name for run in runs), "reported on"]
     page.section("Environment", table(rows, head=head, caption="Software and hardware"))

@@ -161,25 +161,26 @@ def neighbors(page: Page, found: Neighborhood) -> None:
             (f"{count} generated pictures", found.generated),
             (f"{len(found.real)} training pictures, to the nearest other one", found.real),
         ],
-        x_title=f"Euclidean distance between features of {found.extractor}",
+        x_title=f"feature distance ({found.extractor})",
     )
     page.section(
         "Nearest neighbours in the training set",
         element(
             "p",
-            "Is it memorising? Then generated pictures would stand beside training pictures that "
-            "are nearly the same, and their distances would crowd far to the left of those between "
-            "training pictures. "
-            f"Here {100 * found.suspicious:.3g} % of {count} generated pictures lie closer to a "
-            "training picture than 99 % of training pictures do to one another; chance alone gives "
-            "about 1 %.",
+            "Were the generator memorising, its pictures would stand beside training pictures that "
+            "are nearly the same, and their distances would crowd towards zero, far to the left of "
+            f"those between training pictures. Here {100 * found.suspicious:.3g} % of {count} "
+            "generated pictures lie closer to a training picture than 99 % of training pictures do "
+            "to one another; of new pictures as varied as the real ones, about 1 % would. Blurred "
+            "or poor pictures lie close to plain training pictures too: look at the pairs before "
+            "you judge.",
         ),
-        note(parts, " Distances are those of ", found.extractor, "."),
+        note(parts, f" Distances are Euclidean, between features of {found.extractor}."),
         element(
             "div",
             _matches("Drawn first, not picked", found.first, uris[:shown]),
             _matches(f"The closest of {count}", found.closest, uris[shown:]),
-            page.chart(chart),
+            page.chart(chart, wide=True),
             class_="panels",
         ),
         _remark(encoded.note),
@@ -210,7 +211,9 @@ def _matches(caption: str, matches: Sequence[Match], uris: Sequence[Sequence[str
 
 def _picture(uri: str, kind: str, name: str, distance: str) -> Markup:
     alt = f"{kind}{f' of {name}' if name else ''}"
-    text = join(distance, element("br") if distance and name else None, name or None)
+    # Under a distance, the class 3 would look like another number.
+    shown = f"class {name}" if name.isdecimal() else name
+    text = join(distance, element("br") if distance and name else None, shown)
     return element("td", element("img", src=uri, alt=alt), element("small", text), class_="match")
 
 

@@ -191,7 +191,7 @@ def _write(path: Path, found: np.ndarray) -> None:
 def _read(path: Path, shape: tuple[int, int]) -> np.ndarray | None:
     """What `_write` wrote; None where it is missing, damaged or of another shape."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
             found, digest = file["features"], file["sha256"]
     except Exception:
         # Whatever is wrong with it, it can be computed again.

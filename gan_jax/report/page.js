@@ -5,7 +5,7 @@
   const touch = matchMedia("(pointer: coarse)").matches;
   const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-  // Colours of what is no data: they follow the reader's scheme, those of the lines fit both.
+  // Colours of what is no data: they follow the reader's scheme.
   function themed(layout) {
     const axis = {
       automargin: true, gridcolor: color("--line"), linecolor: color("--line"),
@@ -22,8 +22,16 @@
     });
   }
 
+  function colored(figure) {
+    if (!dark.matches) { return figure; }
+    let text = JSON.stringify(figure);
+    for (const [light, twin] of Object.entries(data.darkTwins)) { text = text.replaceAll(light, twin); }
+    return JSON.parse(text);
+  }
+
   function drawCharts() {
-    for (const [id, figure] of Object.entries(data.charts)) {
+    for (const [id, original] of Object.entries(data.charts)) {
+      const figure = colored(original);
       Plotly.react(id, figure.data, themed(figure.layout), { responsive: true, displayModeBar: false });
     }
   }

@@ -7,7 +7,7 @@ import hashlib
 from importlib import resources
 from typing import Any
 
-from gan_jax.report.charts import Chart, plotly_javascript
+from gan_jax.report.charts import DARK_TWINS, Chart, plotly_javascript
 from gan_jax.report.encoding import Encoded
 from gan_jax.report.markup import Markup, element, join, json_script
 
@@ -29,8 +29,8 @@ class Page:
         identifier = "".join(c if c.isalnum() else "-" for c in heading.lower())
         self._sections.append((identifier, heading, join(*content)))
 
-    def chart(self, chart: Chart | None) -> Markup | None:
-        """A chart as a figure; None for none."""
+    def chart(self, chart: Chart | None, *, wide: bool = False) -> Markup | None:
+        """A chart as a figure, over the whole row where it is `wide`; None for none."""
         if chart is None:
             return None
         identifier = f"chart-{len(self._charts) + 1}"
@@ -40,7 +40,7 @@ class Page:
             element("h3", chart.title),
             element("div", id=identifier, class_="chart", role="img", aria_label=chart.description),
             element("figcaption", " ".join(chart.notes)) if chart.notes else None,
-            class_="panel",
+            class_="panel wide" if wide else "panel",
         )
 
     def slider(self, pictures: Encoded, labels: list[str], alt: str) -> Markup:
@@ -71,7 +71,6 @@ class Page:
             element(
                 "div",
                 element("button", "Play", type="button", class_="play"),
-                element("label", "Step", for_=f"{identifier}-range"),
                 element(
                     "input",
                     id=f"{identifier}-range",
@@ -80,6 +79,7 @@ class Page:
                     max=str(last),
                     step="1",
                     value=str(last),
+                    aria_label="Training step",
                     aria_valuetext=labels[last],
                 ),
                 element("output", labels[last], for_=f"{identifier}-range"),
@@ -97,7 +97,8 @@ class Page:
         Raises:
           ReportError: If plotly is not installed.
         """
-        plotly = Markup(plotly_javascript())
+        # Within a string of JavaScript the two are one; as HTML the first would end the script.
+        plotly = Markup(plotly_javascript().replace("</script", "<\\/script"))
         script, style = _resource("page.js"), _resource("page.css")
         policy = (
             "default-src 'none'; base-uri 'none'; form-action 'none'; "
@@ -135,7 +136,10 @@ class Page:
                 ],
             ),
             element("footer", element("p", "Made by gan_jax; this page loads nothing.")),
-            json_script("data", {"charts": self._charts, "sliders": self._sliders}),
+            json_script(
+                "data",
+                {"charts": self._charts, "sliders": self._sliders, "darkTwins": DARK_TWINS},
+            ),
             element("script", plotly),
             element("script", script),
         )

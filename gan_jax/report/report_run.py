@@ -11,7 +11,7 @@ from typing import Any
 from gan_jax import metrics, restored, run_setup, sampling, telemetry
 from gan_jax.checkpoint import CheckpointError
 from gan_jax.data import ImageDataset
-from gan_jax.report import comparison, exhibits, gathering, neighbors, pictures, sections
+from gan_jax.report import comparison, exhibits, gathering, neighbors, pictures, sections, settings
 from gan_jax.report.charts import plotly_javascript
 from gan_jax.report.gathering import Run
 from gan_jax.report.page import GENERATOR, Page
@@ -129,7 +129,7 @@ def _one(page: Page, run: Run, options: _Options, here: dict[str, Any]) -> None:
     sections.scores(page, run, series)
     exhibits.grids(page, run)
     _drawn(page, run, options)
-    sections.settings(page, run, here)
+    settings.add(page, run, here)
 
 
 def _drawn(page: Page, run: Run, options: _Options) -> None:
@@ -139,7 +139,13 @@ def _drawn(page: Page, run: Run, options: _Options) -> None:
     except (CheckpointError, ValueError, OSError) as error:
         if options.step is not None:
             raise
-        page.section("Samples", note(f"{_LEFT_OUT}no checkpoint can be read ({_line(error)})."))
+        page.section(
+            "Samples",
+            note(
+                "Left out, as are interpolations and nearest neighbours: no checkpoint can be "
+                f"read ({_line(error, run.path)})."
+            ),
+        )
         return
     draw = found.draw()
     dataset, why = _load_data(found)
@@ -172,7 +178,8 @@ def _load_data(found: restored.Restored) -> tuple[ImageDataset | None, str]:
     try:
         dataset = run_setup.load_data(found.config)
     except (ValueError, OSError, ImportError) as error:
-        return None, f"{_LEFT_OUT}real pictures, as the data set is not to be had ({_line(error)})."
+        why = _line(error, found.where.path)
+        return None, f"{_LEFT_OUT}real pictures, as the data set is not to be had ({why})."
     known = found.info
     if len(dataset) != known["size"] or list(dataset.images.shape[1:]) != known["image_shape"]:
         return None, f"{_LEFT_OUT}real pictures, as the data set is another than in training."
@@ -197,7 +204,8 @@ def _neighbors(
     except (ValueError, OSError, ImportError) as error:
         if options.weights is not None:
             raise
-        page.section(heading, note(f"{_LEFT_OUT}no extractor to compare with ({_line(error)})."))
+        why = _line(error, found.where.path)
+        page.section(heading, note(f"{_LEFT_OUT}no extractor to compare with ({why})."))
         return
     images, names = pictures.many(found, draw, neighbors.QUERIES, seed=options.seed)
     exhibits.neighbors(
@@ -213,6 +221,7 @@ def _neighbors(
     )
 
 
-def _line(error: BaseException) -> str:
-    """An error as a part of a sentence."""
-    return " ".join(str(error).split()).rstrip(".")
+def _line(error: BaseException, path: Path) -> str:
+    """An error as a part of a sentence, without where on this machine the run lies."""
+    text = " ".join(str(error).split()).rstrip(".")
+    return text.replace(f"{path.resolve().parent}/", "").replace(f"{path.parent}/", "")

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from gan_jax import evaluation as evaluate
 from gan_jax import metrics
+from gan_jax.metrics.extractor import INCEPTION
 from gan_jax.report.gathering import Run, as_number
 
 _LOWER_IS_BETTER = frozenset({"fid", "kid"})
@@ -100,8 +101,8 @@ def parse_key(key: str) -> Key:
         rest = key[len(metric) + 1 :]
         for spread in _SPREADS:
             if rest == spread or rest.startswith(f"{spread}_"):
-                return Key(metric, rest[len(spread) + 1 :] or metrics.INCEPTION, spread)
-        return Key(metric, rest or metrics.INCEPTION, "")
+                return Key(metric, rest[len(spread) + 1 :] or INCEPTION, spread)
+        return Key(metric, rest or INCEPTION, "")
     return Key(key, "", "")
 
 
@@ -220,11 +221,12 @@ def verdict(series: Series) -> str:
     """One sentence on the last score against the best."""
     best, last = series.best, series.last
     if best is None or len(series.points) < 2:
-        return "One evaluation: no telling yet whether it gets better."
+        return "one evaluation, no telling yet whether it gets better."
     if last.step == best.step:
-        return "The last score is the best."
+        return "the last score is the best."
     change = abs(last.value - best.value)
-    share = f", {100 * change / best.value:.3g} %" if best.value > 0 else ""
+    share = f" ({100 * change / best.value:.3g} %)" if best.value > 0 else ""
     return (
-        f"It got worse after step {best.step:,}: by {change:.4g}{share}, up to step {last.step:,}."
+        f"best at step {best.step:,}, then it got worse: by {change:.4g}{share} up to step "
+        f"{last.step:,}."
     )

@@ -1,4 +1,4 @@
-"""What the page of one run says of its numbers: summary, curves, scores, settings."""
+"""What the page of one run says of its numbers: summary, curves, scores."""
 
 from __future__ import annotations
 
@@ -127,7 +127,12 @@ def losses_chart(run: Run) -> Chart | None:
     lines = [
         Line(name.removeprefix("loss/"), *points_of(run, name)) for name in names_of(run, "loss/")
     ]
-    return line_chart("Losses", lines, y_title="loss (mean since the last log line)")
+    return line_chart(
+        "Losses",
+        lines,
+        y_title="loss",
+        notes=["Each value is the mean since the log line before it."],
+    )
 
 
 def views_chart(run: Run) -> Chart | None:
@@ -140,7 +145,7 @@ def views_chart(run: Run) -> Chart | None:
     return line_chart(
         "D(x) and D(G(z))",
         lines,
-        y_title="mean probability of being real",
+        y_title="probability of being real",
         y_range=(0.0, 1.0),
         notes=["At 0.5 the discriminator cannot tell."],
     )
@@ -166,8 +171,7 @@ def epochs_chart(run: Run) -> Chart | None:
         "Time an epoch",
         [line],
         y_title="seconds",
-        smooth=False,
-        y_range=(0.0, None),
+        from_zero=True,
         notes=notes,
     )
 
@@ -212,7 +216,7 @@ def _score_chart(series: Sequence[Series], numbers: dict[str, int]) -> Chart | N
         score_line(one, f"protocol {numbers[one.identity]}" if len(numbers) > 1 else one.title)
         for one in series
     ]
-    direction = f" ({series[0].direction})" if series[0].direction else ""
+    direction = f", {series[0].direction}" if series[0].direction else ""
     notes = ["Star: the best."] if series[0].best else []
     if any(any(line.spread) for line in lines):
         notes.append("Bars: one standard deviation or error, as the evaluation states it.")
@@ -226,11 +230,13 @@ def _score_chart(series: Sequence[Series], numbers: dict[str, int]) -> Chart | N
     )
 
 
-def score_line(series: Series, name: str) -> Line:
-    """A series as a line whose best point is marked."""
+def score_line(
+    series: Series, name: str, *, color: int | None = None, dash: int | None = None
+) -> Line:
+    """A series as a line whose best point is marked; `color` and `dash` as `Line` has them."""
     steps, values, spreads = zip(*series.points, strict=True)
     best = None if series.best is None else series.points.index(series.best)
-    return Line(name, steps, values, spreads, best)
+    return Line(name, steps, values, spreads, best, color, dash)
 
 
 def _score_tables(series: Sequence[Series]) -> list[Markup]:
@@ -249,40 +255,6 @@ def _cell(point) -> str:
     if point is None:
         return ""
     return f"{point.value:.5g}" + (f" ± {point.spread:.3g}" if point.spread else "")
-
-
-def settings(page: Page, run: Run, here: dict[str, Any]) -> None:
-    """Adds the config, and the machines that trained and that made the page."""
-    trained = run.environment
-    keys = list(dict.fromkeys([*(trained or {}), *here]))
-    head = ["", "trained on", "reported on"] if trained else ["", "reported on"]
-    rows = [
-        [key, *([shown(trained.get(key))] if trained else []), shown(here.get(key))] for key in keys
-    ]
-    missing = None if trained else note("The run keeps no environment.json of its training.")
-    page.section("Environment", missing, table(rows, head=head, caption="Software and hardware"))
-    config = [[key, shown(value)] for key, value in flat(run.config).items()]
-    page.section("Config", table(config, head=["key", "value"], caption="config.json"))
-
-
-def shown(value: Any) -> str:
-    """A value of a config as people read it."""
-    if value is None:
-        return "—"
-    if isinstance(value, list | tuple):
-        return ", ".join(map(str, value)) or "()"
-    return str(value) if value != "" else '""'
-
-
-def flat(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """`{"data": {"name": x}}` as `{"data.name": x}`."""
-    found: dict[str, Any] = {}
-    for key, value in config.items():
-        if isinstance(value, dict) and value:
-            found |= flat(value, f"{prefix}{key}.")
-        else:
-            found[prefix + key] = value
-    return found
 
 
 def duration(seconds: float) -> str:

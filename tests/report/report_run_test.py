@@ -1,0 +1,345 @@
+"""The page of a run and of several: what is in it, what is not, and what it never does."""
+
+import base64
+import hashlib
+import html.parser
+import json
+import re
+import shutil
+from importlib import resources
+
+import numpy as np
+import pytest
+
+from gan_jax import data, metrics, telemetry
+from gan_jax.checkpoint import CheckpointError
+from gan_jax.report import charts, report
+from gan_jax.report.exhibits import read_grids
+from gan_jax.report.gathering import gather
+from gan_jax.workdir import WorkdirError
+
+ALL_SECTIONS = [
+    "Summary",
+    "Curves",
+    "Scores",
+    "Grids over training",
+    "Real beside generated",
+    "Interpolations",
+    "Nearest neighbours in the training set",
+    "Environment",
+    "Config",
+]
+
+
+class Parsed(html.parser.HTMLParser):
+    """A page's elements, texts and data."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements, self.texts, self.scripts, self._open = [], [], [], []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+        if tag not in ("img", "input", "meta", "br"):
+            self._open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self._open.pop() == tag
+
+    def handle_data(self, text):
+        if self._open and self._open[-1] == "script":
+            self.scripts.append(text)
+        elif self._open and self._open[-1] != "style":
+            self.texts.append((self._open[-1], text))
+
+    def text_of(self, tag):
+        return [text for open_, text in self.texts if open_ == tag]
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.elements if name == tag]
+
+    @property
+    def text(self):
+        return " ".join(text for _, text in self.texts)
+
+    @property
+    def data(self):
+        return json.loads(self.scripts[0])
+
+
+@pytest.fixture
+def page(run, extractor, short_plotly):
+    """`page(**options) -> (Parsed, the text)` of the run."""
+
+    def make(**options):
+        line = report([run], **options)
+        text = (run / "report.html").read_text(encoding="utf-8")
+        assert str(run / "report.html") in line
+        return Parsed(text), text
+
+    return make
+
+
+def evaluation(run, step, scores, **protocol):
+    content = {"step": step, "checkpoint": str(step), "scores": scores, "protocol": protocol}
+    telemetry.write_json_atomically(run / "evaluations" / f"{step}.json", content)
+
+
+def test_a_page_holds_every_section(page, run):
+    evaluation(run, 2, {"fid_efficientnet_lite0": 20.0}, fake_count=10, seed=0)
+    evaluation(run, 4, {"fid_efficientnet_lite0": 30.0}, fake_count=10, seed=0)
+    parsed, text = page()
+    assert parsed.text_of("h1") == ["cgan on digits, 4 steps"]
+    assert parsed.text_of("h2") == ALL_SECTIONS
+    assert "FID (EfficientNet-Lite0): best at step 2, then it got worse: by 10 (50 %)" in text
+    assert "fake_count 10, seed 0" in parsed.text
+    assert "All 542 training pictures were searched." in parsed.text
+    titles = parsed.text_of("h3")
+    assert {"Losses", "D(x) and D(G(z))", "Time an epoch"} <= set(titles)
+    charts_there = {element["id"] for element in parsed.all("div") if "chart" in _class(element)}
+    assert charts_there == set(parsed.data["charts"])
+    (uris,) = parsed.data["sliders"].values()
+    assert len(uris) == 3
+    slider = next(element for element in parsed.all("input"))
+    assert slider["type"] == "range"
+    assert slider["max"] == "2"
+    assert slider["aria-valuetext"] == "step 4"
+
+
+def _class(element):
+    return (element.get("class") or "").split()
+
+
+def test_generated_pictures_stand_beside_real_ones_of_their_class(page):
+    parsed, _ = page(neighbor_images=20)
+    strips = [e["aria-label"] for e in parsed.all("div") if "strip" in _class(e)]
+    for name in "147":
+        assert f"8 real pictures of {name}" in strips
+        assert f"8 generated pictures of {name}" in strips
+    assert "20 of 542 training pictures were searched" in parsed.text
+    # Five drawn first and five closest, each with five neighbours.
+    assert len([e for e in parsed.all("td") if "match" in _class(e)]) == 10 * 6
+    alts = [image["alt"] for image in parsed.all("img") if image["alt"]]
+    assert any(re.fullmatch("training picture of [147]", alt) for alt in alts)
+
+
+def test_nothing_is_loaded_and_only_the_page_s_own_scripts_run(page):
+    parsed, _ = page(neighbor_images=0)
+    for tag, attributes in parsed.elements:
+        for name in ("src", "href", "srcset", "data", "action", "poster"):
+            value = attributes.get(name)
+            assert value is None or value.startswith(("data:image/", "#")), (tag, value)
+        assert tag not in ("link", "iframe", "object", "embed", "base", "form")
+        assert not any(name.startswith("on") for name in attributes)
+    style = resources.files("gan_jax.report").joinpath("page.css").read_text()
+    assert "url(" not in style
+    assert "@import" not in style
+    policy = parsed.all("meta")[1]["content"]
+    assert parsed.all("meta")[1]["http-equiv"] == "Content-Security-Policy"
+    assert policy.startswith("default-src 'none'")
+    executed = [a for a in parsed.all("script") if a.get("type") != "application/json"]
+    assert len(executed) == 2
+    for script in parsed.scripts[1:]:
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        assert f"'sha256-{digest}'" in policy
+
+
+ATTACK = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&"
+
+
+def test_what_comes_from_files_is_text(page, rewrite, run):
+    def attack(content):
+        content["data"]["class_names"][1] = ATTACK
+        content["config"]["data"]["name"] = "digits"
+        content["config"]["family"] = "cgan"
+        content["config"][ATTACK] = ATTACK
+
+    rewrite(attack)
+    (run / "environment.json").write_text(json.dumps({ATTACK: ATTACK}))
+    with open(run / "metrics.jsonl", "a") as file:
+        file.write(json.dumps({"step": 4, f"loss/{ATTACK}": 1.0, f"score/{ATTACK}": 2.0}) + "\n")
+    evaluation(run, 2, {ATTACK: 1.0}, **{ATTACK: ATTACK})
+    (run / "evaluations" / "<script>.json").write_text("{")
+    parsed, _ = page(neighbor_images=0)
+    assert len(parsed.all("script")) == 3
+    assert not [image for image in parsed.all("img") if image.get("src") == "x"]
+    assert parsed.text.count(ATTACK) > 3
+    assert any(ATTACK in line["name"] for line in parsed.data["charts"]["chart-1"]["data"])
+
+
+def test_the_same_folder_gives_the_same_page(page):
+    assert page(neighbor_images=0)[1] == page(neighbor_images=0)[1]
+
+
+def test_a_second_report_reads_the_features_that_the_first_kept(page, run, monkeypatch, rewrite):
+    rewrite(lambda content: content["config"]["data"].update(cache_dir=str(run / "cache")))
+    first = page()[1]
+    (kept,) = (run / "cache" / "features").glob("digits-train-efficientnet_lite0-542-*.npz")
+    seen = []
+    from gan_jax import features
+
+    extract = features.extract
+    monkeypatch.setattr(
+        features, "extract", lambda e, images, **k: seen.append(len(images)) or extract(e, images)
+    )
+    assert page()[1] == first
+    assert seen == [256]
+    kept.write_bytes(kept.read_bytes()[:-100])
+    assert page()[1] == first
+    assert seen == [256, 542, 256]
+
+
+def test_an_empty_run_is_a_page_that_says_what_is_missing(page, run):
+    for name in ("checkpoints", "samples"):
+        shutil.rmtree(run / name)
+    (run / "metrics.jsonl").unlink()
+    (run / "environment.json").unlink(missing_ok=True)
+    parsed, _ = page()
+    sentences = " ".join(parsed.text_of("p"))
+    assert "No curves: metrics.jsonl holds no line yet." in sentences
+    assert "No scores: there is no evaluation in the run's folder." in sentences
+    assert "No grids: samples/ holds none yet." in sentences
+    assert "no checkpoint can be read (there is no checkpoint in run/checkpoints)" in sentences
+    assert "The run keeps no environment.json of its training." in sentences
+
+
+def test_damaged_files_are_told_of(page, run):
+    (run / "metrics.jsonl").write_text("{}\nnot json\n{}\n")
+    (run / "environment.json").write_text("[]")
+    (run / "evaluations").mkdir(exist_ok=True)
+    (run / "evaluations" / "1.json").write_text("{")
+    (run / "evaluations" / "2.json").write_text('{"step": 1}')
+    next((run / "samples").glob("*.png")).write_bytes(b"no picture")
+    parsed, _ = page(neighbor_images=0)
+    text = parsed.text
+    assert "metrics.jsonl could not be read" in text
+    assert "environment.json is not a JSON object." in text
+    assert "1.json could not be read" in text
+    assert "evaluations/2.json holds no scores." in text
+    assert "1 of the pictures in samples/ could not be read." in text
+
+
+def test_without_its_data_set_a_run_shows_what_it_draws(page, monkeypatch):
+    def gone(*_, **__):
+        raise OSError("the data set cannot be downloaded")
+
+    monkeypatch.setattr(data, "load", gone)
+    parsed, _ = page()
+    assert "Generated" in parsed.text_of("h2")
+    assert "as the data set is not to be had (the data set cannot be downloaded)" in parsed.text
+    strips = [e["aria-label"] for e in parsed.all("div") if "strip" in _class(e)]
+    assert "8 generated pictures of 1" in strips
+    assert not [label for label in strips if "real" in label]
+
+
+def test_a_data_set_that_has_changed_is_not_compared_with(page, rewrite):
+    rewrite(lambda content: content["data"].update(size=543))
+    parsed, _ = page()
+    assert "the data set is another than in training" in parsed.text
+
+
+def test_without_an_extractor_the_search_is_left_out(page, monkeypatch):
+    def missing(name, *, weights=None):
+        raise ValueError("pip install the-weights")
+
+    monkeypatch.setattr(metrics, "make_extractor", missing)
+    parsed, _ = page()
+    assert "no extractor to compare with (pip install the-weights)" in parsed.text
+    with pytest.raises(ValueError, match="pip install"):
+        page(weights="given.pth")
+
+
+def test_a_comparison_overlays_runs_and_says_how_they_differ(run, tmp_path, short_plotly):
+    other = shutil.copytree(run, tmp_path / "other" / "run")
+    content = json.loads((other / "config.json").read_text())
+    content["config"]["batch_size"] = 99
+    (other / "config.json").write_text(json.dumps(content))
+    evaluation(run, 4, {"fid": 20.0, "kid": 0.1}, fake_count=10)
+    evaluation(other, 4, {"fid": 10.0}, fake_count=20)
+    output = tmp_path / "c.html"
+    line = report([run, other], output=output)
+    assert line.startswith("report of 2 runs: ")
+    parsed = Parsed(output.read_text(encoding="utf-8"))
+    names = [f"{tmp_path.name}/run", "other/run"]
+    assert [r for r in parsed.text_of("th") if r in names][:2] == names
+    assert "How the configs differ" in parsed.text_of("h2")
+    assert "batch_size" in parsed.text_of("th")
+    assert "learning_rate" not in parsed.text
+    assert "compare only those of one number" in parsed.text
+    fid = next(
+        figure
+        for figure in parsed.data["charts"].values()
+        if figure["layout"]["yaxis"]["title"]["text"] == "FID"
+    )
+    assert [trace["name"] for trace in fid["data"]] == [
+        f"{names[0]} (protocol 1)",
+        f"{names[1]} (protocol 2)",
+    ]
+    assert len([image for image in parsed.all("img") if "Grid" in image["alt"]]) == 2
+    evaluation(other, 4, {"fid": 10.0}, fake_count=10)
+    report([run, other], output=output)
+    assert "compare only" not in output.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"neighbor_images": -1}, "neighbor_images=-1"),
+        ({"neighbor_images": 1}, "at least 2"),
+        ({"seed": -1}, "seed"),
+        ({"extractor": "inceptoin"}, "did you mean 'inception'"),
+        ({"output": "page.pdf"}, "a report is a .html"),
+    ],
+)
+def test_a_mistake_is_one_line(run, options, message):
+    with pytest.raises(ValueError, match=message) as error:
+        report([run], **options)
+    assert "\n" not in str(error.value)
+    assert not (run / "report.html").exists()
+
+
+def test_only_a_folder_without_a_run_or_a_missing_step_is_refused(run, tmp_path, extractor):
+    with pytest.raises(WorkdirError, match="holds no run"):
+        report([tmp_path])
+    with pytest.raises(WorkdirError, match="holds no run"):
+        report([run, tmp_path])
+    with pytest.raises(ValueError, match="given twice"):
+        report([run, run])
+    with pytest.raises(CheckpointError, match="no checkpoint of step 3"):
+        report([run], step=3)
+
+
+def test_a_file_that_is_no_report_is_not_overwritten(run, tmp_path, extractor):
+    precious = tmp_path / "precious.html"
+    precious.write_text("mine")
+    with pytest.raises(FileExistsError, match="is no report"):
+        report([run], output=precious)
+    assert precious.read_text() == "mine"
+
+
+def test_without_plotly_there_is_one_clear_line(run, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "plotly.graph_objects", None)
+    with pytest.raises(ValueError, match="pip install plotly"):
+        report([run])
+
+
+def test_a_page_of_large_pictures_stays_below_ten_million_bytes(run, extractor):
+    random = np.random.default_rng(0)
+    for step in range(0, 110, 10):
+        # Noise is what compresses worst.
+        noise = random.integers(0, 256, (400, 400, 3), np.uint8)
+        telemetry.save_png(run / "samples" / f"step_{step:08d}.png", noise)
+    line = report([run])
+    text = (run / "report.html").read_text(encoding="utf-8")
+    assert line.endswith(f"({len(text.encode()) / 1e6:.1f} MB)")
+    parsed = Parsed(text.replace(charts.plotly_javascript(), ""))
+    assert len(text.encode()) < 10_000_000
+    (uris,) = parsed.data["sliders"].values()
+    assert 2 <= len(uris) <= 40
+    steps, _, _ = read_grids(gather(run))
+    labels = next(e["data-labels"] for e in parsed.all("div") if "slider" in _class(e)).split("\n")
+    assert labels[0] == f"step {steps[0]}"
+    assert labels[-1] == f"step {steps[-1]}"
+    assert "to keep this page small" in parsed.text

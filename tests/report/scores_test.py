@@ -1,0 +1,137 @@
+"""Which scores are comparable, which is best, and what is said of the last."""
+
+import dataclasses
+import math
+
+import pytest
+
+from gan_jax.report import scores
+from gan_jax.report.gathering import Run
+from gan_jax.report.scores import Point, Series, parse_key, series_of, title_of, verdict
+
+CONFIG = {
+    "data": {"name": "cifar10", "split": "train"},
+    "evaluate": {"every": 100, "num_images": 10_000, "num_real": 0, "extractor": "inception"},
+}
+
+
+def make_run(path, *, lines=(), evaluations=()):
+    return Run(path, "run", CONFIG, {}, list(lines), list(evaluations), None, [], ())
+
+
+def evaluation(step, protocol, **found):
+    return {"step": step, "scores": found, "protocol": {**protocol, "step": step}}
+
+
+@pytest.mark.parametrize(
+    ("key", "parsed", "title"),
+    [
+        ("fid", ("fid", "inception", ""), "FID"),
+        (
+            "fid_efficientnet_lite0",
+            ("fid", "efficientnet_lite0", ""),
+            "FID (EfficientNet-Lite0)",
+        ),
+        ("inception_score", ("inception_score", "inception", ""), "Inception Score"),
+        ("inception_score_std", ("inception_score", "inception", "std"), None),
+        (
+            "kid_standard_error_efficientnet_lite0",
+            ("kid", "efficientnet_lite0", "standard_error"),
+            None,
+        ),
+        ("fidelity", ("fidelity", "", ""), "fidelity"),
+    ],
+)
+def test_a_key_is_taken_apart(key, parsed, title):
+    assert parse_key(key) == parsed
+    if title is not None:
+        assert title_of(key) == title
+
+
+def test_a_score_carries_its_spread_and_skips_what_is_not_finite(tmp_path):
+    run = make_run(
+        tmp_path,
+        evaluations=[
+            evaluation(1, {}, kid=0.5, kid_standard_error=0.1),
+            evaluation(2, {}, kid=math.nan, kid_standard_error=0.1),
+            evaluation(3, {}, kid=0.25),
+        ],
+    )
+    (series,) = series_of(run)
+    assert series.points == (Point(1, 0.5, 0.1), Point(3, 0.25, 0.0))
+
+
+def test_protocols_are_kept_apart_and_steps_are_not(tmp_path):
+    run = make_run(
+        tmp_path,
+        lines=[{"step": 1, "score/fid": 9.0}, {"step": 2, "loss/x": 1.0}],
+        evaluations=[
+            evaluation(1, {"fake_count": 10}, fid=3.0),
+            evaluation(2, {"fake_count": 10}, fid=2.0),
+            evaluation(2, {"fake_count": 20}, fid=1.0),
+        ],
+    )
+    found = series_of(run)
+    assert [[point.value for point in one.points] for one in found] == [[3.0, 2.0], [9.0], [1.0]]
+    assert found[0].protocol == "fake_count 10"
+    assert found[1].protocol.startswith(
+        "measured while training: 10,000 generated against all real images of cifar10 train; "
+        "Inception-v3 2015-12-05"
+    )
+    assert len({one.identity for one in found}) == 3
+    # Another run with the same protocol is comparable.
+    again = series_of(make_run(tmp_path, evaluations=[evaluation(7, {"fake_count": 10}, fid=1.0)]))
+    assert again[0].identity == found[0].identity
+
+
+def test_the_score_that_says_most_comes_first(tmp_path):
+    run = make_run(
+        tmp_path,
+        lines=[{"step": step, "score/precision": 0.5, "score/own": 1.0} for step in (1, 2, 3)],
+        evaluations=[evaluation(1, {}, fid_efficientnet_lite0=3.0, kid=1.0)],
+    )
+    assert [one.key for one in series_of(run)] == [
+        "fid_efficientnet_lite0",
+        "kid",
+        "precision",
+        "own",
+    ]
+
+
+@pytest.mark.parametrize(("metric", "best"), [("fid", 2), ("inception_score", 3), ("own", None)])
+def test_what_is_better_depends_on_the_metric(metric, best):
+    points = (Point(1, 5.0), Point(2, 1.0), Point(3, 6.0), Point(4, 6.0))
+    series = Series(metric, metric, "", "", points)
+    assert (series.best.step if series.best else None) == best
+
+
+def test_the_verdict_on_the_last_score():
+    series = Series("fid", "fid", "", "", (Point(1, 5.0), Point(2, 4.0), Point(3, 5.0)))
+    assert verdict(series) == "best at step 2, then it got worse: by 1 (25 %) up to step 3."
+    good = dataclasses.replace(series, points=series.points[:2])
+    assert verdict(good) == "the last score is the best."
+    assert "no telling" in verdict(dataclasses.replace(series, points=series.points[:1]))
+    # An estimate of KID can be below zero, and no share of that means anything.
+    negative = Series("kid", "kid", "", "", (Point(1, -0.5), Point(2, 0.5)))
+    assert verdict(negative) == "best at step 1, then it got worse: by 1 up to step 2."
+
+
+def test_a_protocol_of_this_version_is_written_as_evaluation_writes_it():
+    protocol = {
+        "data": "cifar10",
+        "split": "test",
+        "classes": list(range(10)),
+        "real_count": 10_000,
+        "fake_count": 5_000,
+        "extractor": "inception",
+        "extractor_title": "Inception-v3 2015-12-05",
+        "resize": "TF1 bilinear to 299",
+        "weights_sha256": "6726825d0af5f729",
+        "weights": "averaged",
+        "truncation": 0.0,
+        "seed": 0,
+    }
+    line = scores.protocol_line({"protocol": protocol | {"step": 400}})
+    assert "5,000 generated against 10,000 real images of cifar10 test" in line
+    assert "TF1 bilinear to 299" in line
+    assert "400" not in line
