@@ -1,5 +1,6 @@
 """EfficientNet-Lite0: its mathematics on random weights, and the published ones on photographs."""
 
+import functools
 import importlib.util
 import sys
 
@@ -61,6 +62,18 @@ def _random_state(seed):
     }
 
 
+@functools.cache
+def _shapes_of(network):
+    """Shapes of ((features, logits), variables) for two images."""
+    x = jax.ShapeDtypeStruct((2, 64, 64, 3), jnp.float32)
+    return jax.eval_shape(network.init_with_output, jax.random.key(0), x)
+
+
+def _draw_like(shapes):
+    rng = np.random.default_rng(0)
+    return jax.tree.map(lambda leaf: rng.normal(size=leaf.shape).astype(np.float32), shapes)
+
+
 @jax.jit
 def _apply_small(params, x):
     return SMALL.apply({"params": params}, x)
@@ -107,7 +120,7 @@ def test_folded_batch_normalisation_is_the_network_as_it_was_trained(size):
 def test_compiled_and_not_it_is_the_same():
     network = SMALL.clone(stages=(Stage(1, 1, 1, 1, 2),))
     images = _draw_images(0, 2, 9, 7, 3)
-    variables = jax.jit(network.init)(jax.random.key(0), preprocess(images, 16))
+    variables = _draw_like(_shapes_of(network)[1])
 
     def extract(variables, images):
         return network.apply(variables, preprocess(images, 16))
@@ -126,10 +139,7 @@ def test_a_batch_is_so_many_images():
 
 
 def test_the_network_has_the_published_size():
-    x = jax.ShapeDtypeStruct((2, 128, 128, 3), jnp.float32)
-    (features, logits), variables = jax.eval_shape(
-        EfficientNetLite0().init_with_output, jax.random.key(0), x
-    )
+    (features, logits), variables = _shapes_of(EfficientNetLite0())
     assert (features.shape, logits.shape) == ((2, 1280), (2, 1000))
     params = variables["params"]
     # "4.7M" in TensorFlow's table, 4,652,008 exactly: a scale a channel more, which is folded here.
@@ -215,8 +225,7 @@ def test_the_published_weights_are_found_without_importing_their_package():
 @needs_weights
 def test_the_published_weights_fit_the_network_exactly():
     params = efficientnet_weights.load()
-    x = jax.ShapeDtypeStruct((1, 32, 32, 3), jnp.float32)
-    expected = jax.eval_shape(EfficientNetLite0().init, jax.random.key(0), x)["params"]
+    expected = _shapes_of(EfficientNetLite0())[1]["params"]
     assert jax.tree.structure(params) == jax.tree.structure(expected)
     for got, wanted in zip(jax.tree.leaves(params), jax.tree.leaves(expected), strict=True):
         assert (got.shape, got.dtype) == (wanted.shape, wanted.dtype)
