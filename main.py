@@ -138,6 +138,7 @@ def _sample() -> int:
             output=FLAGS.output,
             num_images=FLAGS.num_images,
             step=FLAGS.checkpoint_step,
+            best=FLAGS.best,
             classes=FLAGS.classes,
             columns=FLAGS.columns,
             interpolate=FLAGS.interpolate,

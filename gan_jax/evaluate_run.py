@@ -115,10 +115,6 @@ def _steps(where: workdir.Workdir, asked: str) -> list[int | None]:
     """The checkpoints that are asked for; None stands for the newest that can be read."""
     with Checkpointer(where.best if asked == "best" else where.checkpoints) as checkpointer:
         there = checkpointer.all_steps()
-    if not there and asked == "best":
-        raise ValueError(
-            f"workdir {where.path} keeps no best checkpoint: train with --config.evaluate.every=N"
-        )
     if not there or asked in ("", "best"):
         return [None]
     if asked == "all":

@@ -228,7 +228,7 @@ def fake_protocol(
         "fake_count": count,
         "seed": seed,
         "truncation": truncation,
-        "weights": "averaged" if averaged else "raw",
+        "generator_weights": "averaged" if averaged else "raw",
         "labels": "drawn with the real images' frequencies" if conditional else "none",
         "pixels": "uint8",
     }
@@ -275,10 +275,10 @@ def describe_protocol(protocol: Mapping[str, Any]) -> str:
         f"{protocol['extractor_title']}, {protocol['resize']}, weights "
         f"{protocol['weights_sha256'][:8]}",
     ]
-    if "weights" in protocol:
+    if "generator_weights" in protocol:
         truncation = protocol["truncation"]
         parts.append(
-            f"{protocol['weights']} generator weights, "
+            f"{protocol['generator_weights']} generator weights, "
             f"{f'truncation {truncation:g}' if truncation else 'no truncation'}, "
             f"seed {protocol['seed']}"
         )

@@ -41,6 +41,7 @@ def define(modes: Sequence[str]) -> None:
     flags.DEFINE_integer(
         "checkpoint_step", None, "sample, report: the checkpoint; the newest by default."
     )
+    flags.DEFINE_bool("best", False, "sample: from the checkpoint that scored best.")
     flags.DEFINE_list(
         "classes", [], "sample: names or labels; all that were trained on by default."
     )

@@ -64,6 +64,10 @@ def load(
     data_info = gans.DataInfo(tuple(info["image_shape"]), len(info["class_names"]))
     gan = gans.build(config, data_info)[0].gan
     where = workdir.Workdir(Path(path))
+    if best and not where.best.is_dir():
+        raise ValueError(
+            f"workdir {path} keeps no best checkpoint: train with --config.evaluate.every=N"
+        )
     with Checkpointer(where.best if best else where.checkpoints) as checkpointer:
         template = jax.eval_shape(lambda: core.init_state(gan, config.seed))
         found, state, _, warnings = checkpointer.restore(template, step)

@@ -19,6 +19,7 @@ def sample_run(
     output: str | Path | None = None,
     num_images: int | None = None,
     step: int | None = None,
+    best: bool = False,
     classes: Sequence[str | int] = (),
     columns: int = 10,
     interpolate: bool = False,
@@ -34,6 +35,7 @@ def sample_run(
         `samples` folder.
       num_images: For a folder or `.npz`: how many, 64 by default, dealt evenly over the classes.
       step: The checkpoint; None for the newest that can be read.
+      best: From the checkpoint of the best score, where the run keeps one.
       classes: Names or labels, of all the data's classes; empty for those trained on.
       columns: Pictures in a row of a grid, or of an interpolation.
       interpolate: Each row of a grid goes from one latent to another.
@@ -50,7 +52,7 @@ def sample_run(
       OSError: If the output exists already or cannot be written.
     """
     _check_options(output, num_images, columns, interpolate)
-    run = restored.load(path, step=step, ema=ema)
+    run = restored.load(path, step=step, ema=ema, best=best)
     sampler, draw = run.sampler, run.draw()
     labels = _labels(classes, run.info, sampler.num_classes, run.config.data.name)
     if output is None:

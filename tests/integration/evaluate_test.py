@@ -104,7 +104,7 @@ def test_checkpoints_are_scored_twice_alike_and_kept(run, command_line, tmp_path
     assert [result["line"] for result in first] == printed
     assert "FID (toy)" in printed[0]
     assert "40 generated against 60 real images of digits train" in printed[0]
-    assert first[0]["protocol"]["weights"] == "averaged"
+    assert first[0]["protocol"]["generator_weights"] == "averaged"
     assert command_line(*command).status == 0
     assert [result["scores"] for result in results(run)] == [x["scores"] for x in first]
 
@@ -230,3 +230,14 @@ def test_a_run_stops_once_its_score_has_turned_and_goes_on_when_told(
     onwards = command_line(*command)
     assert onwards.status == 0
     assert "done: 20 steps" in onwards.out
+
+
+def test_samples_are_drawn_from_the_best_checkpoint(run, command_line):
+    with Checkpointer(run / "checkpoint_best") as checkpointer:
+        (best,) = checkpointer.all_steps()
+    outcome = command_line("--mode=sample", "--best", f"--workdir={run}")
+    assert outcome.status == 0, outcome.err
+    assert f"from step {best} " in outcome.out
+    shutil.rmtree(run / "checkpoint_best")
+    outcome = command_line("--mode=sample", "--best", f"--workdir={run}")
+    assert_one_error(outcome, "keeps no best checkpoint", "config.evaluate.every")
