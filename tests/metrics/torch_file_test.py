@@ -203,7 +203,7 @@ def test_other_instructions_are_refused(program, refuse):
 
 def test_values_that_would_print_for_ever_or_too_deep_are_refused(refuse):
     doubled = Raw(b"]q\x00" + b"h\x00\x86q\x00" * 200)
-    nested = Raw(b"]" * 100_000 + b"a" * 99_999)
+    nested = Raw(b"]" * 10_000 + b"a" * 9_999)
     for value in (doubled, nested):
         refuse(zipped(pickled(value)), "no state dict")
         refuse(legacy(pickled({}), protocol=value), "its protocol is a (tuple|list)")
@@ -319,14 +319,14 @@ def test_damage_without_a_digest_is_read_or_refused_in_one_line(name, read):
     """Nothing but WeightsError comes out, whatever a byte becomes."""
     content = (FILES / name).read_bytes()
     rng, messages = np.random.default_rng(0), []
-    for _ in range(600):
+    for _ in range(300):
         altered = bytearray(content)
         altered[rng.integers(len(content))] = rng.integers(256)
         try:
             read(bytes(altered))
         except WeightsError as e:
             messages.append(str(e))
-    assert len(messages) > 100
+    assert len(messages) > 50
     assert "\n" not in "".join(messages)
 
 
