@@ -47,6 +47,31 @@ def test_given_subsets_are_used_as_they_are(rng):
     assert result.standard_error == pytest.approx(error, rel=1e-9)
 
 
+def test_the_standard_error_is_that_of_other_images_and_other_subsets(rng):
+    results = [
+        metrics.kernel_inception_distance(
+            rng.normal(size=(300, 8)),
+            rng.normal(size=(300, 8)) + 0.5,
+            subsets=60,
+            subset_size=60,
+            seed=seed,
+        )
+        for seed in range(100)
+    ]
+    spread = np.std([result.mean for result in results], ddof=1)
+    stated = np.sqrt(np.mean([result.standard_error**2 for result in results]))
+    assert stated == pytest.approx(spread, rel=0.25)
+    # As if the subsets were independent, it would be far too small.
+    assert results[0].standard_deviation / np.sqrt(60) < 0.4 * spread
+
+
+@pytest.mark.parametrize("fakes", [40, 50])
+def test_subsets_of_everything_tell_no_error(rng, fakes):
+    real, fake = rng.normal(size=(40, 5)), rng.normal(size=(fakes, 5))
+    result = metrics.kernel_inception_distance(real, fake, subsets=3, subset_size=40)
+    assert np.isnan(result.standard_error)
+
+
 def test_a_linear_kernel_sees_the_distance_of_the_means(rng):
     # With degree 1 and gamma 1 the discrepancy is |m1 - m2|^2, and the estimate unbiased.
     shift = np.array([0.5, -0.2, 0.0])
