@@ -23,8 +23,8 @@ class KernelInceptionDistance(NamedTuple):
             distributions: what other images and other subsets would have changed. The subsets share
             images, so it does not fall with their number alone: it is the delete-d jackknife's,
             s^2 (m / (n - m) + 1 / B) for B subsets of m out of n images with a sample variance s^2.
-            Too large, up to about twofold, where the distributions are equal. NaN where the subsets
-            cannot tell: there is only one, or each is all of the smaller set.
+            About twice too large where the distributions are equal. NaN where the subsets cannot
+            tell: there is only one, or each is all of the smaller set; half of it does well.
     """
 
     mean: float
