@@ -17,7 +17,8 @@ Systems:
   dcgan       Cross-entropy, the discriminator's with real labels 0.9 and fake labels 0.1, the
               generator's with 1; Adam 2e-4 (0.5, 0.999).
   wgan_gp     Wasserstein loss and 10 (|grad C(x)| - 1)^2 at x between real and fake; Adam 1e-4
-              (0, 0.9) (Gulrajani et al. 2017, https://arxiv.org/abs/1704.00028).
+              (0, 0.9) (Gulrajani et al. 2017, https://arxiv.org/abs/1704.00028); the critic's
+              kernels drawn as He et al. 2015, the others from N(0, 0.02).
 """
 
 import itertools
@@ -77,11 +78,14 @@ def discriminator_network(networks: str, dropout_rate: float) -> nn.Module:
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(widths[-1] * side**2, 1), nn.Flatten(0))
 
 
-def initialize(network: nn.Module) -> None:
-    """Draws kernels from N(0, 0.02) and sets biases to zero, as Radford et al."""
+def initialize(network: nn.Module, *, he: bool = False) -> None:
+    """Draws kernels from N(0, 0.02) as Radford et al., or N(0, 2 / fan_in); biases are zero."""
     for module in network.modules():
         if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
-            nn.init.normal_(module.weight, std=0.02)
+            if he:
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+            else:
+                nn.init.normal_(module.weight, std=0.02)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
 
@@ -109,7 +113,7 @@ class Trainer:
             settings.networks, DROPOUT_RATE[settings.system]
         )
         for network in (self.generator, self._discriminator):
-            initialize(network)
+            initialize(network, he=settings.system == "wgan_gp" and network is self._discriminator)
             network.to(self.device)
             if self.variant.channels_last:
                 network.to(memory_format=torch.channels_last)

@@ -47,6 +47,7 @@ def base() -> ConfigDict:
     config.discriminator.steps = 1  # updates a generator update (n_critic)
     config.discriminator.dropout = 0.0
     config.discriminator.normalization = "none"  # none, batch
+    config.discriminator.initializer = "dcgan"  # dcgan: N(0, 0.02); he: N(0, 2 / fan_in)
     config.discriminator.minibatch_discrimination = 0  # number of kernels, 0 for none
     config.generator_optimizer = optimizer()
     config.discriminator_optimizer = optimizer()

@@ -10,7 +10,7 @@ from gan_jax.layers.geometry import (
     conv_transpose_output_size,
 )
 from gan_jax.layers.minibatch import MinibatchDiscrimination
-from gan_jax.layers.modules import Conv, ConvTranspose, dcgan_init
+from gan_jax.layers.modules import Conv, ConvTranspose, dcgan_init, he_init
 from gan_jax.layers.regularization import Dropout, Normalization, batch_norm
 
 __all__ = [
@@ -30,4 +30,5 @@ __all__ = [
     "conv_transpose_flops",
     "conv_transpose_output_size",
     "dcgan_init",
+    "he_init",
 ]

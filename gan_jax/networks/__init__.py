@@ -5,8 +5,9 @@ latents [B, latent_dim] (and labels [B]) to float32 images [B, H, W, C] in [-1, 
 or critic, maps images to float32 logits [B]. Both take `train` by keyword.
 
     mlp             vanilla GAN, fully connected
-    dcgan_8x8       dense 8x8x256, 128, 64, 3x3 to the image / 64, 128; also WGAN-GP's
-    dcgan_4x4       dense 4x4x512, 256, 128, image, LeakyReLU / 128, 256, 512 with dropout
+    dcgan_8x8       dense 8x8x256, 128, 64, 3x3 to the image / 64, 128
+    dcgan_4x4       dense 4x4x512, 256, 128, image, LeakyReLU / 128, 256, 512 with dropout;
+                    WGAN-GP's without
     dcgan_radford   as Radford et al.: convolutions only, batch normalisation in both
 """
 
@@ -18,6 +19,7 @@ from typing import Any
 import flax.linen as nn
 
 from gan_jax.networks.dcgan import DCGANDiscriminator, DCGANGenerator
+from gan_jax.networks.inputs import INITIALIZERS
 from gan_jax.networks.mlp import MLPDiscriminator, MLPGenerator
 
 GENERATORS: Mapping[str, Callable[..., nn.Module]] = {
@@ -95,6 +97,7 @@ def _nearest(name, valid):
 __all__ = [
     "DISCRIMINATORS",
     "GENERATORS",
+    "INITIALIZERS",
     "DCGANDiscriminator",
     "DCGANGenerator",
     "MLPDiscriminator",

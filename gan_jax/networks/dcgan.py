@@ -153,6 +153,8 @@ class DCGANDiscriminator(nn.Module):
             kernel base_size x base_size, stride 1, padding 0. The two differ in the shape of their
             parameters only.
         normalization: `"batch"` normalises every convolution but the first; `"none"` none.
+        initializer: Of the kernels: `"dcgan"`, N(0, 0.02), or `"he"`, N(0, 2 / fan_in), with which
+            a network without normalisation answers to its input from the first step on.
         negative_slope: Slope of the LeakyReLU.
         dropout_rate: Share of activations dropped after each layer; needs the rng stream
             `"dropout"` in training.
@@ -171,6 +173,7 @@ class DCGANDiscriminator(nn.Module):
     base_size: int = 4
     head: Literal["dense", "conv"] = "dense"
     normalization: layers.Normalization = "none"
+    initializer: Literal["dcgan", "he"] = "dcgan"
     negative_slope: float = 0.2
     dropout_rate: float = 0.0
     minibatch_kernels: int = 0
@@ -200,6 +203,7 @@ class DCGANDiscriminator(nn.Module):
         inputs.check_images(name, images, self.image_size, self.channels)
         inputs.check_labels(name, labels, self.num_classes, images.shape[0])
         inputs.check_normalization(name, self.normalization)
+        kernel_init = inputs.initializer(name, self.initializer)
         x = images.astype(self.dtype)
         if self.num_classes:
             plane = layers.LabelEmbedding(self.num_classes, self.image_size**2, dtype=self.dtype)
@@ -212,6 +216,7 @@ class DCGANDiscriminator(nn.Module):
                 first * 2**n,
                 use_bias=not normalized,
                 dtype=self.dtype,
+                kernel_init=kernel_init,
                 implementation=self.implementation,
             )(x)
             if normalized:
@@ -219,9 +224,9 @@ class DCGANDiscriminator(nn.Module):
                 x = norm(x)
             x = nn.leaky_relu(x, self.negative_slope)
             x = layers.Dropout(self.dropout_rate, deterministic=not train)(x)
-        return self._judge(x).astype(jnp.float32)
+        return self._judge(x, kernel_init).astype(jnp.float32)
 
-    def _judge(self, x):
+    def _judge(self, x, kernel_init):
         # What feature matching looks at; costs nothing where "intermediates" is not asked for.
         self.sow("intermediates", "features", x.astype(jnp.float32))
         if self.head == "conv":
@@ -233,10 +238,11 @@ class DCGANDiscriminator(nn.Module):
                 strides=(1, 1),
                 padding=0,
                 dtype=self.dtype,
+                kernel_init=kernel_init,
                 implementation=self.implementation,
             )(x)
         else:
-            dense = nn.Dense(1, dtype=self.dtype, kernel_init=layers.dcgan_init)
+            dense = nn.Dense(1, dtype=self.dtype, kernel_init=kernel_init)
             x = x.reshape(x.shape[0], -1)
             if self.minibatch_kernels:
                 x = layers.MinibatchDiscrimination(

@@ -3,6 +3,10 @@
 import jax
 import jax.numpy as jnp
 
+from gan_jax import layers
+
+INITIALIZERS = {"dcgan": layers.dcgan_init, "he": layers.he_init}
+
 
 def check_latents(name: str, z: jax.Array) -> None:
     """Raises a ValueError unless z is [B, latent_dim] and floating."""
@@ -62,3 +66,12 @@ def check_normalization(name: str, normalization: str) -> None:
     """Raises a ValueError unless the normalization is one that exists."""
     if normalization not in ("none", "batch"):
         raise ValueError(f"{name}: normalization must be 'none' or 'batch', not {normalization!r}")
+
+
+def initializer(name: str, initializer: str):
+    """Returns the initializer of kernels by its name; raises a ValueError if there is none."""
+    if initializer not in INITIALIZERS:
+        raise ValueError(
+            f"{name}: initializer must be one of {', '.join(INITIALIZERS)}, not {initializer!r}"
+        )
+    return INITIALIZERS[initializer]
