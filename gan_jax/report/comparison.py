@@ -12,7 +12,7 @@ from gan_jax.report.encoding import encode
 from gan_jax.report.gathering import Run
 from gan_jax.report.markup import Markup, element, table
 from gan_jax.report.page import Page
-from gan_jax.report.scores import Series, series_of, title_of
+from gan_jax.report.scores import Series, numbers_of, series_of
 from gan_jax.report.sections import note
 
 _ALL_GRIDS_BYTES = 3_000_000
@@ -76,56 +76,27 @@ def _scores(page: Page, series: dict[str, list[Series]]) -> None:
     if not keys:
         page.section("Scores", note("No scores: none of these runs holds an evaluation."))
         return
-    protocols = list(
-        dict.fromkeys((one.identity, one.protocol) for found in series.values() for one in found)
-    )
-    numbers = {identity: index for index, (identity, _) in enumerate(protocols, 1)}
-    charts = [_score_chart(key, series, numbers) for key in keys]
+    every = [one for found in series.values() for one in found]
+    numbers = numbers_of(every)
+    charts = []
+    for key in keys:
+        found = [
+            (color, name, one)
+            for color, (name, all_) in enumerate(series.items())
+            for one in all_
+            if one.key == key
+        ]
+        # A colour a run, on every chart.
+        colors = [color for color, _, _ in found]
+        charts.append(sections.score_chart([pair for _, *pair in found], numbers, colors))
     missing = [name for name, found in series.items() if not found]
-    several = len(protocols) > 1
+    warning = "These scores come from different protocols: compare only those of one number."
     page.section(
         "Scores",
-        element(
-            "p",
-            "These scores come from different protocols: compare only those of one number.",
-            class_="warning",
-        )
-        if several
-        else None,
+        element("p", warning, class_="warning") if len(numbers) > 1 else None,
         element("div", [page.chart(chart) for chart in charts], class_="panels"),
-        sections.protocol_list(protocols),
+        sections.protocol_list(every),
         note(f"Without an evaluation: {', '.join(missing)}.") if missing else None,
-    )
-
-
-def _score_chart(
-    key: str, series: dict[str, list[Series]], numbers: dict[str, int]
-) -> Chart | None:
-    found = [
-        (color, name, one)
-        for color, (name, all_) in enumerate(series.items())
-        for one in all_
-        if one.key == key
-    ]
-    # A colour a run, on every chart; a dash a protocol.
-    lines = [
-        sections.score_line(
-            one,
-            f"{name} (protocol {numbers[one.identity]})" if len(numbers) > 1 else name,
-            color=color,
-            dash=numbers[one.identity] - 1 if len(numbers) > 1 else None,
-        )
-        for color, name, one in found
-    ]
-    direction = found[0][-1].direction
-    return line_chart(
-        f"{title_of(key)}{f', {direction}' if direction else ''}",
-        lines,
-        y_title=title_of(key),
-        smooth=False,
-        markers=True,
-        legend=True,
-        notes=["Star: the best of a run."] if direction else [],
     )
 
 

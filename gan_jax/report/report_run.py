@@ -162,7 +162,7 @@ def _restore(run: Run, options: _Options) -> restored.Restored:
     if options.step is None:
         try:
             return restored.load(run.path, ema=options.ema, best=True)
-        except CheckpointError:
+        except (CheckpointError, ValueError):
             # Most runs do not evaluate themselves, and keep none.
             pass
     return restored.load(run.path, step=options.step, ema=options.ema)

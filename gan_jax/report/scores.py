@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from gan_jax import evaluation as evaluate
@@ -16,8 +17,8 @@ _LOWER_IS_BETTER = frozenset({"fid", "kid"})
 _ORDER = ("fid", "kid", "inception_score", "precision", "recall", "density", "coverage")
 # What a key may carry between the metric and the extractor: how uncertain the score is.
 _SPREADS = ("standard_deviation", "standard_error", "stderr", "std", "se")
-# What sets one evaluation apart from the next without making their numbers incomparable.
-_OF_ONE_EVALUATION = frozenset({"step", "checkpoint"})
+# What a protocol says of the checkpoint and the kind of game, which a score is to compare.
+_OF_THE_GAME = frozenset({"step", "checkpoint", "family", "labels"})
 IN_TRAINING = "measured while training"
 
 
@@ -49,6 +50,20 @@ class Key(NamedTuple):
     spread: str
 
 
+class Protocol(NamedTuple):
+    """How scores were measured: two that may be compared have equal ones.
+
+    Attributes:
+      base: All that is not of a single metric, as a string of no meaning to people.
+      line: The same for people.
+      settings: Of the metric alone, as "kid_subsets 100"; empty where it has none.
+    """
+
+    base: str
+    line: str
+    settings: str = ""
+
+
 @dataclasses.dataclass(frozen=True)
 class Series:
     """Scores that may be compared: one metric, one extractor, one protocol.
@@ -56,15 +71,13 @@ class Series:
     Attributes:
       key: As "fid_efficientnet_lite0".
       metric: As "fid".
-      protocol: The line that says how they were measured.
-      identity: Of the protocol: two series are comparable where it and the key are equal.
+      protocol: How they were measured.
       points: By step, finite.
     """
 
     key: str
     metric: str
-    protocol: str
-    identity: str
+    protocol: Protocol
     points: tuple[Point, ...]
 
     @property
@@ -124,24 +137,21 @@ def series_of(run: Run) -> list[Series]:
       One Series for each key and protocol, FID before KID before the others and the longer before
       the shorter. Values that are not finite are left out.
     """
-    points: dict[tuple[str, str], dict[int, Point]] = {}
-    lines: dict[str, str] = {}
-    for step, found, identity, line in (*_of_training(run), *_of_evaluations(run)):
-        lines.setdefault(identity, line)
+    points: dict[tuple[str, Protocol], dict[int, Point]] = {}
+    for step, found, protocol in (*_of_training(run), *_of_evaluations(run)):
         spreads = _spreads(found)
         for key, value in found.items():
             if not parse_key(key).spread and math.isfinite(value):
                 point = Point(step, value, spreads.get(key, 0.0))
-                points.setdefault((key, identity), {})[step] = point
+                points.setdefault((key, protocol), {})[step] = point
     series = [
         Series(
             key,
             parse_key(key).metric,
-            lines[identity],
-            identity,
+            protocol,
             tuple(by_step[step] for step in sorted(by_step)),
         )
-        for (key, identity), by_step in points.items()
+        for (key, protocol), by_step in points.items()
     ]
     return sorted(series, key=_importance)
 
@@ -149,7 +159,7 @@ def series_of(run: Run) -> list[Series]:
 def _importance(series: Series):
     known = series.metric in _ORDER
     rank = _ORDER.index(series.metric) if known else len(_ORDER)
-    return rank, -len(series.points), series.key, series.identity
+    return rank, -len(series.points), series.key, series.protocol
 
 
 def _spreads(found: dict[str, float]) -> dict[str, float]:
@@ -172,7 +182,8 @@ def _of_training(run: Run):
     }
     data = run.config.get("data")
     name, split = (data.get("name"), data.get("split")) if isinstance(data, dict) else ("?", "?")
-    line = _training_line(fixed, f"{name} {split}")
+    base = f"training of {name} {split} {_canonical(fixed)}"
+    protocol = Protocol(base, _training_line(fixed, f"{name} {split}"))
     for row in run.lines:
         found = {
             name.removeprefix("score/"): number
@@ -180,7 +191,7 @@ def _of_training(run: Run):
             if name.startswith("score/") and (number := as_number(value)) is not None
         }
         if found:
-            yield row["step"], found, f"training of {name} {split} {_canonical(fixed)}", line
+            yield row["step"], found, protocol
 
 
 def _training_line(settings: dict[str, Any], data: str) -> str:
@@ -199,18 +210,45 @@ def _of_evaluations(run: Run):
     for evaluation in run.evaluations:
         if evaluation["step"] is None:
             continue
-        fixed = {k: v for k, v in evaluation["protocol"].items() if k not in _OF_ONE_EVALUATION}
-        yield evaluation["step"], evaluation["scores"], _canonical(fixed), protocol_line(evaluation)
+        found = evaluation["scores"]
+        for metric in sorted({parse_key(key).metric for key in found}):
+            of_metric = {key: value for key, value in found.items() if parse_key(key)[0] == metric}
+            yield evaluation["step"], of_metric, protocol_of(evaluation["protocol"], metric)
 
 
-def protocol_line(evaluation: dict[str, Any]) -> str:
-    """How an evaluation was done, in one line."""
-    fixed = {k: v for k, v in evaluation["protocol"].items() if k not in _OF_ONE_EVALUATION}
+def protocol_of(protocol: dict[str, Any], metric: str) -> Protocol:
+    """What of an evaluation's protocol concerns a metric.
+
+    Args:
+      protocol: As an evaluation keeps it.
+      metric: As "kid".
+
+    Returns:
+      The Protocol.
+    """
+    others = tuple(f"{other}_" for other in _ORDER)
+    base = {
+        key: value
+        for key, value in protocol.items()
+        if key not in _OF_THE_GAME and not key.startswith(others)
+    }
+    settings = {key: value for key, value in protocol.items() if key.startswith(f"{metric}_")}
     try:
-        return evaluate.describe_protocol(fixed)
+        line = evaluate.describe_protocol(base)
     except (KeyError, TypeError, ValueError):
         # Written by another version, or by hand: then as it stands.
-        return ", ".join(f"{key} {value}" for key, value in fixed.items()) or "protocol not stated"
+        line = _listed(base) or "protocol not stated"
+    return Protocol(_canonical(base), line, _listed(settings))
+
+
+def numbers_of(series: Iterable[Series]) -> dict[str, int]:
+    """{base of a protocol: its number on the page, from 1}."""
+    bases = dict.fromkeys(one.protocol.base for one in series)
+    return {base: number for number, base in enumerate(bases, 1)}
+
+
+def _listed(values: dict[str, Any]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in values.items())
 
 
 def _canonical(value: Any) -> str:

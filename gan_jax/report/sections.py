@@ -10,7 +10,7 @@ from gan_jax.report.charts import Chart, Line, line_chart
 from gan_jax.report.gathering import Run, as_number
 from gan_jax.report.markup import Markup, element, join, table
 from gan_jax.report.page import Page
-from gan_jax.report.scores import Series, verdict
+from gan_jax.report.scores import Series, numbers_of, verdict
 
 _PROBABILITIES = (
     ("real", "D(x), real images"),
@@ -187,53 +187,76 @@ def scores(page: Page, run: Run, series: Sequence[Series]) -> None:
         )
         page.section("Scores", note(f"No scores: {why}."))
         return
-    protocols = list(dict.fromkeys((one.identity, one.protocol) for one in series))
-    numbers = {identity: index for index, (identity, _) in enumerate(protocols, 1)}
+    numbers = numbers_of(series)
     keys = list(dict.fromkeys(one.key for one in series))
-    charts = [_score_chart([one for one in series if one.key == key], numbers) for key in keys]
+    charts = [
+        score_chart([("", one) for one in series if one.key == key], numbers, colors=None)
+        for key in keys
+    ]
     page.section(
         "Scores",
         element("p", f"{series[0].title}: {verdict(series[0])}") if series[0].best else None,
         element("div", [page.chart(chart) for chart in charts], class_="panels"),
-        protocol_list(protocols),
+        protocol_list(series),
         element("details", element("summary", "All scores as a table"), _score_tables(series)),
     )
 
 
-def protocol_list(protocols: Sequence[tuple[str, str]]) -> Markup:
+def protocol_list(series: Sequence[Series]) -> Markup:
     """The protocols, numbered where there are several."""
-    several = len(protocols) > 1
+    lines = {one.protocol.base: one.protocol.line for one in series}
+    numbers = numbers_of(series)
+    several = len(numbers) > 1
     items = [
-        element("li", f"Protocol {index}: " if several else "Protocol: ", line)
-        for index, (_, line) in enumerate(protocols, 1)
+        element("li", f"Protocol {number}: " if several else "Protocol: ", lines[base])
+        for base, number in numbers.items()
     ]
-    remark = note("Scores of different protocols cannot be compared.") if several else None
-    return join(element("ul", items, class_="protocols"), remark)
+    remark = "Scores of different protocols cannot be compared." if several else None
+    return join(element("ul", items, class_="protocols"), note(remark) if several else None)
 
 
-def _score_chart(series: Sequence[Series], numbers: dict[str, int]) -> Chart | None:
-    lines = [
-        score_line(one, f"protocol {numbers[one.identity]}" if len(numbers) > 1 else one.title)
-        for one in series
-    ]
-    direction = f", {series[0].direction}" if series[0].direction else ""
-    notes = ["Star: the best."] if series[0].best else []
+def score_chart(
+    named: Sequence[tuple[str, Series]], numbers: dict[str, int], colors: Sequence[int] | None
+) -> Chart | None:
+    """Scores of one key over the steps.
+
+    Args:
+      named: A name (of a run; empty where there is one alone) and a series of it.
+      numbers: As `numbers_of`, of everything on the page.
+      colors: Number of each one's colour; the dash is then that of the protocol. None: the place.
+
+    Returns:
+      The chart.
+    """
+    first = named[0][1]
+    several = len(numbers) > 1
+    settings = list(dict.fromkeys(one.protocol.settings for _, one in named))
+    lines = []
+    for place, (name, one) in enumerate(named):
+        number = numbers[one.protocol.base]
+        parts = [name] if name else []
+        parts += [f"protocol {number}"] if several else []
+        parts += [one.protocol.settings] if len(settings) > 1 else []
+        dash = None if colors is None or not several else number - 1
+        color = None if colors is None else colors[place]
+        lines.append(_score_line(one, ", ".join(parts) or one.title, color, dash))
+    notes = ["Star: the best."] if first.best else []
     if any(any(line.spread) for line in lines):
         notes.append("Bars: one standard deviation or error, as the evaluation states it.")
+    if len(settings) == 1 and settings[0]:
+        notes.append(f"Settings: {settings[0]}.")
     return line_chart(
-        f"{series[0].title}{direction}",
+        f"{first.title}{f', {first.direction}' if first.direction else ''}",
         lines,
-        y_title=series[0].title,
+        y_title=first.title,
         smooth=False,
         markers=True,
+        legend=True if colors is not None else None,
         notes=notes,
     )
 
 
-def score_line(
-    series: Series, name: str, *, color: int | None = None, dash: int | None = None
-) -> Line:
-    """A series as a line whose best point is marked; `color` and `dash` as `Line` has them."""
+def _score_line(series: Series, name: str, color: int | None, dash: int | None) -> Line:
     steps, values, spreads = zip(*series.points, strict=True)
     best = None if series.best is None else series.points.index(series.best)
     return Line(name, steps, values, spreads, best, color, dash)
@@ -241,13 +264,13 @@ def score_line(
 
 def _score_tables(series: Sequence[Series]) -> list[Markup]:
     tables = []
-    for identity, protocol in dict.fromkeys((one.identity, one.protocol) for one in series):
-        columns = [one for one in series if one.identity == identity]
+    for base, line in dict.fromkeys(one.protocol[:2] for one in series):
+        columns = [one for one in series if one.protocol.base == base]
         steps = sorted({point.step for one in columns for point in one.points})
         found = [{point.step: point for point in one.points} for one in columns]
         rows = [[f"{step:,}", *(_cell(points.get(step)) for points in found)] for step in steps]
         head = ["step", *(one.title for one in columns)]
-        tables.append(table(rows, head=head, caption=protocol))
+        tables.append(table(rows, head=head, caption=line))
     return tables
 
 

@@ -70,8 +70,10 @@ class Parsed(html.parser.HTMLParser):
 
 
 @pytest.fixture
-def page(run, extractor, short_plotly):
+def page(run, extractor, short_plotly, monkeypatch):
     """`page(**options) -> (Parsed, the text)` of the run."""
+    # The checkout's commit is part of it, and may change meanwhile.
+    monkeypatch.setattr(telemetry, "environment", lambda: {"python": "3", "commit": None})
 
     def make(**options):
         line = report([run], **options)
@@ -274,8 +276,8 @@ def test_a_comparison_overlays_runs_and_says_how_they_differ(run, tmp_path, shor
         if figure["layout"]["yaxis"]["title"]["text"] == "FID"
     )
     assert [trace["name"] for trace in fid["data"]] == [
-        f"{names[0]} (protocol 1)",
-        f"{names[1]} (protocol 2)",
+        f"{names[0]}, protocol 1",
+        f"{names[1]}, protocol 2",
     ]
     assert len([image for image in parsed.all("img") if "Grid" in image["alt"]]) == 2
     evaluation(other, 4, {"fid": 10.0}, fake_count=10)

@@ -5,10 +5,20 @@ import math
 
 import pytest
 
-from gan_jax.report import scores
 from gan_jax.report.gathering import Run
-from gan_jax.report.scores import Point, Series, parse_key, series_of, title_of, verdict
+from gan_jax.report.scores import (
+    Point,
+    Protocol,
+    Series,
+    numbers_of,
+    parse_key,
+    protocol_of,
+    series_of,
+    title_of,
+    verdict,
+)
 
+PROTOCOL = Protocol("", "")
 CONFIG = {
     "data": {"name": "cifar10", "split": "train"},
     "evaluate": {"every": 100, "num_images": 10_000, "num_real": 0, "extractor": "inception"},
@@ -73,15 +83,15 @@ def test_protocols_are_kept_apart_and_steps_are_not(tmp_path):
     )
     found = series_of(run)
     assert [[point.value for point in one.points] for one in found] == [[3.0, 2.0], [9.0], [1.0]]
-    assert found[0].protocol == "fake_count 10"
-    assert found[1].protocol.startswith(
+    assert found[0].protocol.line == "fake_count 10"
+    assert found[1].protocol.line.startswith(
         "measured while training: 10,000 generated against all real images of cifar10 train; "
         "Inception-v3 2015-12-05"
     )
-    assert len({one.identity for one in found}) == 3
+    assert len({one.protocol for one in found}) == 3
     # Another run with the same protocol is comparable.
     again = series_of(make_run(tmp_path, evaluations=[evaluation(7, {"fake_count": 10}, fid=1.0)]))
-    assert again[0].identity == found[0].identity
+    assert again[0].protocol == found[0].protocol
 
 
 def test_the_score_that_says_most_comes_first(tmp_path):
@@ -101,18 +111,18 @@ def test_the_score_that_says_most_comes_first(tmp_path):
 @pytest.mark.parametrize(("metric", "best"), [("fid", 2), ("inception_score", 3), ("own", None)])
 def test_what_is_better_depends_on_the_metric(metric, best):
     points = (Point(1, 5.0), Point(2, 1.0), Point(3, 6.0), Point(4, 6.0))
-    series = Series(metric, metric, "", "", points)
+    series = Series(metric, metric, PROTOCOL, points)
     assert (series.best.step if series.best else None) == best
 
 
 def test_the_verdict_on_the_last_score():
-    series = Series("fid", "fid", "", "", (Point(1, 5.0), Point(2, 4.0), Point(3, 5.0)))
+    series = Series("fid", "fid", PROTOCOL, (Point(1, 5.0), Point(2, 4.0), Point(3, 5.0)))
     assert verdict(series) == "best at step 2, then it got worse: by 1 (25 %) up to step 3."
     good = dataclasses.replace(series, points=series.points[:2])
     assert verdict(good) == "the last score is the best."
     assert "no telling" in verdict(dataclasses.replace(series, points=series.points[:1]))
     # An estimate of KID can be below zero, and no share of that means anything.
-    negative = Series("kid", "kid", "", "", (Point(1, -0.5), Point(2, 0.5)))
+    negative = Series("kid", "kid", PROTOCOL, (Point(1, -0.5), Point(2, 0.5)))
     assert verdict(negative) == "best at step 1, then it got worse: by 1 up to step 2."
 
 
@@ -127,11 +137,29 @@ def test_a_protocol_of_this_version_is_written_as_evaluation_writes_it():
         "extractor_title": "Inception-v3 2015-12-05",
         "resize": "TF1 bilinear to 299",
         "weights_sha256": "6726825d0af5f729",
-        "weights": "averaged",
+        "generator_weights": "averaged",
         "truncation": 0.0,
         "seed": 0,
     }
-    line = scores.protocol_line({"protocol": protocol | {"step": 400}})
+    line = protocol_of(protocol | {"step": 400}, "fid").line
     assert "5,000 generated against 10,000 real images of cifar10 test" in line
     assert "TF1 bilinear to 299" in line
     assert "400" not in line
+
+
+def test_the_settings_of_one_metric_do_not_part_the_scores_of_another(tmp_path):
+    run = make_run(
+        tmp_path,
+        evaluations=[
+            evaluation(1, {"seed": 0, "kid_subsets": 10}, fid=3.0, kid=1.0),
+            evaluation(2, {"seed": 0, "kid_subsets": 20, "family": "x"}, fid=2.0, kid=2.0),
+            evaluation(3, {"seed": 0}, fid=1.0),
+        ],
+    )
+    found = series_of(run)
+    assert [(one.key, len(one.points), one.protocol.settings) for one in found] == [
+        ("fid", 3, ""),
+        ("kid", 1, "kid_subsets 10"),
+        ("kid", 1, "kid_subsets 20"),
+    ]
+    assert list(numbers_of(found).values()) == [1]
