@@ -216,7 +216,7 @@ def _command() -> list[str]:
     return [Path(word).name if word.startswith("/") else word for word in sys.argv[1:]]
 
 
-def _conditions() -> dict[str, Any]:
+def conditions() -> dict[str, Any]:
     """Commit and machine."""
     status = _git("status", "--porcelain")
     return {
@@ -243,7 +243,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parse_arguments(arguments)
     if options.log_dir:
         options.log_dir.mkdir(parents=True, exist_ok=True)
-    report: dict[str, Any] = {**_conditions(), "counting": COUNTING, "command": _command()}
+    report: dict[str, Any] = {**conditions(), "counting": COUNTING, "command": _command()}
     report["steps_a_round"] = options.steps
     report["systems"] = {}
     for system in options.system:

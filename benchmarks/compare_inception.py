@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from compare import _conditions as conditions
+from compare import conditions
 from comparison_summary import write_json
 from inception_speed import SPEED_BATCH, best_speed
 

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from compare import _conditions as conditions
+from compare import conditions
 from comparison_summary import write_json
 
 HERE = Path(__file__).resolve().parent

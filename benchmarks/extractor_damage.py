@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from compare import _conditions as conditions
+from compare import conditions
 from comparison_summary import write_json
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
