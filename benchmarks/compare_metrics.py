@@ -5,7 +5,8 @@
 makes features like an Inception network's (not negative, of few dimensions that matter), more and
 fewer samples than dimensions, and logits; has torch-fidelity compute its statistics of them in a
 process of its own, in single and in double precision; prints both side by side, and ends with
-status 1 if one differs by more than the bar. `--features=FILE.npz` adds features of images.
+status 1 if one differs by more than the bar in double precision. What differs in single precision
+alone is the rounding of torch-fidelity's KID, a small difference of large means. `--features=FILE.npz` adds features of images.
 
 torch-fidelity's random choices (KID's subsets, the shuffle before the Inception Score's splits) are
 repeated here from its documented seed, and passed to gan_jax as `subset_indices` and `positions`:
@@ -31,10 +32,12 @@ from comparison_summary import write_json
 
 HERE = Path(__file__).resolve().parent
 BAR = 1e-4
+JUDGED = "float64"
 EXPLANATION = (
     "relative_difference is |gan_jax - torch-fidelity| / |torch-fidelity|. Both are given the same "
     "float32 features; torch-fidelity as they are, and once more as float64. gan_jax computes in "
-    "float64 in either case. seconds are of one run each, on a machine that does other work too."
+    "float64 in either case, so the bar is held against torch-fidelity in float64; what differs in "
+    "float32 alone is torch-fidelity's own rounding. seconds are of one run each, on a machine that does other work too."
 )
 
 
@@ -206,6 +209,16 @@ def compare_values(
     return rows
 
 
+def largest_differences(results: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
+    """The largest relative difference in each precision of torch-fidelity."""
+    worst: dict[str, float] = {}
+    for result in results.values():
+        for row in result["rows"]:
+            precision = row["precision_of_torch_fidelity"]
+            worst[precision] = max(worst.get(precision, 0.0), row["relative_difference"])
+    return worst
+
+
 def table(title: str, rows: Sequence[Mapping[str, Any]]) -> str:
     """The rows, to read."""
     lines = [
@@ -280,21 +293,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     results, torch_versions = compare(options)
     for name, result in results.items():
         print(table(f"\n{name.replace('_', ' ')}", result["rows"]))
-    worst = max(row["relative_difference"] for result in results.values() for row in result["rows"])
-    print(f"\nlargest relative difference {worst:.1e}, bar {BAR:.0e}")
+    worst = largest_differences(results)
+    for precision, difference in worst.items():
+        print(f"\nlargest relative difference, torch-fidelity in {precision}: {difference:.1e}")
     if options.json:
         ours = {name: metadata.version(name) for name in ("jax", "numpy", "scipy")}
         report = {
             **conditions(),
             "explanation": EXPLANATION,
             "bar": BAR,
-            "largest_relative_difference": worst,
+            "largest_relative_differences": worst,
             "seed": options.seed,
             "versions": {"gan_jax": ours, "torch_fidelity": torch_versions},
             "cases": results,
         }
         write_json(options.json, report)
-    return int(worst > BAR)
+    return int(worst[JUDGED] > BAR)
 
 
 if __name__ == "__main__":
