@@ -6,7 +6,8 @@ makes features like an Inception network's (not negative, of few dimensions that
 fewer samples than dimensions, and logits; has torch-fidelity compute its statistics of them in a
 process of its own, in single and in double precision; prints both side by side, and ends with
 status 1 if one differs by more than the bar in double precision. What differs in single precision
-alone is the rounding of torch-fidelity's KID, a small difference of large means. `--features=FILE.npz` adds features of images.
+alone is the rounding of torch-fidelity's KID, a small difference of large means.
+`--features=FILE.npz` adds features of images.
 
 torch-fidelity's random choices (KID's subsets, the shuffle before the Inception Score's splits) are
 repeated here from its documented seed, and passed to gan_jax as `subset_indices` and `positions`:
@@ -37,7 +38,8 @@ EXPLANATION = (
     "relative_difference is |gan_jax - torch-fidelity| / |torch-fidelity|. Both are given the same "
     "float32 features; torch-fidelity as they are, and once more as float64. gan_jax computes in "
     "float64 in either case, so the bar is held against torch-fidelity in float64; what differs in "
-    "float32 alone is torch-fidelity's own rounding. seconds are of one run each, on a machine that does other work too."
+    "float32 alone is torch-fidelity's own rounding. seconds are of one run each, on a machine that "
+    "does other work too."
 )
 
 
