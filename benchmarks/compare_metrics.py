@@ -38,8 +38,8 @@ EXPLANATION = (
     "relative_difference is |gan_jax - torch-fidelity| / |torch-fidelity|. Both are given the same "
     "float32 features; torch-fidelity as they are, and once more as float64. gan_jax computes in "
     "float64 in either case, so the bar is held against torch-fidelity in float64; what differs in "
-    "float32 alone is torch-fidelity's own rounding. seconds are of one run each, on a machine that "
-    "does other work too."
+    "float32 alone is torch-fidelity's own rounding. seconds are of one run each, on a machine "
+    "that does other work too."
 )
 
 
