@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import difflib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from gan_jax import metrics, restored, run_setup, sampling, telemetry
+from gan_jax import metrics, restored, run_setup, sampling, telemetry, workdir
 from gan_jax.checkpoint import CheckpointError
 from gan_jax.data import ImageDataset
 from gan_jax.report import comparison, exhibits, gathering, neighbors, pictures, sections, settings
-from gan_jax.report.charts import plotly_javascript
+from gan_jax.report.charts import ReportError, plotly_javascript
 from gan_jax.report.gathering import Run
 from gan_jax.report.page import GENERATOR, Page
 from gan_jax.report.scores import series_of
@@ -159,13 +160,16 @@ def _drawn(page: Page, run: Run, options: _Options) -> None:
 
 
 def _restore(run: Run, options: _Options) -> restored.Restored:
-    if options.step is None:
-        try:
-            return restored.load(run.path, ema=options.ema, best=True)
-        except (CheckpointError, ValueError):
-            # Most runs do not evaluate themselves, and keep none.
-            pass
-    return restored.load(run.path, step=options.step, ema=options.ema)
+    """The checkpoint that draws; ReportError, or what `restored.load` raises, if there is none."""
+    try:
+        if options.step is None and workdir.Workdir(run.path).best.is_dir():
+            with contextlib.suppress(CheckpointError):
+                return restored.load(run.path, ema=options.ema, best=True)
+        return restored.load(run.path, step=options.step, ema=options.ema)
+    except (KeyError, AttributeError, TypeError) as error:
+        raise ReportError(
+            f"the run's config.json is not of this version of gan_jax: {error}"
+        ) from error
 
 
 def _checkpoint(found: restored.Restored, options: _Options) -> str:

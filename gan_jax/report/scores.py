@@ -14,6 +14,7 @@ from gan_jax.metrics.extractor import INCEPTION
 from gan_jax.report.gathering import Run, as_number
 
 _LOWER_IS_BETTER = frozenset({"fid", "kid"})
+_SHARES = frozenset({"precision", "recall", "density", "coverage"})
 _ORDER = ("fid", "kid", "inception_score", "precision", "recall", "density", "coverage")
 # What a key may carry between the metric and the extractor: how uncertain the score is.
 _SPREADS = ("standard_deviation", "standard_error", "stderr", "std", "se")
@@ -56,7 +57,7 @@ class Protocol(NamedTuple):
     Attributes:
       base: All that is not of a single metric, as a string of no meaning to people.
       line: The same for people.
-      settings: Of the metric alone, as "kid_subsets 100"; empty where it has none.
+      settings: Of the metric alone, as "kid subsets 100"; empty where it has none.
     """
 
     base: str
@@ -91,6 +92,11 @@ class Series:
         if self.metric not in _ORDER:
             return ""
         return "lower is better" if self.metric in _LOWER_IS_BETTER else "higher is better"
+
+    @property
+    def is_share(self) -> bool:
+        """Whether it counts pictures, so that zero belongs on its axis."""
+        return self.metric in _SHARES
 
     @property
     def best(self) -> Point | None:
@@ -232,7 +238,11 @@ def protocol_of(protocol: dict[str, Any], metric: str) -> Protocol:
         for key, value in protocol.items()
         if key not in _OF_THE_GAME and not key.startswith(others)
     }
-    settings = {key: value for key, value in protocol.items() if key.startswith(f"{metric}_")}
+    settings = {
+        key.replace("_", " "): value
+        for key, value in protocol.items()
+        if key.startswith(f"{metric}_")
+    }
     try:
         line = evaluate.describe_protocol(base)
     except (KeyError, TypeError, ValueError):
@@ -255,16 +265,21 @@ def _canonical(value: Any) -> str:
     return json.dumps(value, sort_keys=True, default=str)
 
 
+def decline(series: Series) -> str:
+    """By how much the last score is worse than the best, as "1.38 %"; empty where it is not."""
+    best, last = series.best, series.last
+    if best is None or last.value == best.value:
+        return ""
+    change = abs(last.value - best.value)
+    # An estimate of KID can be below zero, and no share of that means anything.
+    return f"{100 * change / best.value:.3g} %" if best.value > 0 else f"{change:.4g}"
+
+
 def verdict(series: Series) -> str:
     """One sentence on the last score against the best."""
     best, last = series.best, series.last
     if best is None or len(series.points) < 2:
         return "one evaluation, no telling yet whether it gets better."
-    if last.step == best.step:
+    if not decline(series):
         return "the last score is the best."
-    change = abs(last.value - best.value)
-    share = f" ({100 * change / best.value:.3g} %)" if best.value > 0 else ""
-    return (
-        f"best at step {best.step:,}, then it got worse: by {change:.4g}{share} up to step "
-        f"{last.step:,}."
-    )
+    return f"best at step {best.step:,}, and worse by {decline(series)} at step {last.step:,}."

@@ -10,7 +10,7 @@ from gan_jax.report.charts import Chart, Line, line_chart
 from gan_jax.report.gathering import Run, as_number
 from gan_jax.report.markup import Markup, element, join, table
 from gan_jax.report.page import Page
-from gan_jax.report.scores import Series, numbers_of, verdict
+from gan_jax.report.scores import Series, decline, numbers_of, verdict
 
 _PROBABILITIES = (
     ("real", "D(x), real images"),
@@ -105,8 +105,9 @@ def _score_cards(series: Sequence[Series]) -> list[tuple[str, str, str]]:
         cards.append(
             (f"Best {first.title}", f"{first.best.value:.4g}", f"at step {first.best.step:,}")
         )
-    cards.append((f"Last {first.title}", f"{first.last.value:.4g}", f"at step {first.last.step:,}"))
-    return cards
+    worse = f", {decline(first)} worse" if decline(first) else ""
+    remark = f"at step {first.last.step:,}{worse}"
+    return [*cards, (f"Last {first.title}", f"{first.last.value:.4g}", remark)]
 
 
 def curves(page: Page, run: Run) -> None:
@@ -251,6 +252,7 @@ def score_chart(
         y_title=first.title,
         smooth=False,
         markers=True,
+        from_zero=first.is_share,
         legend=True if colors is not None else None,
         notes=notes,
     )

@@ -30,6 +30,19 @@ def _config():
     return config
 
 
+def save(folder, step):
+    """Saves a fresh state as the checkpoint of a step."""
+    gan = gans.build(_config(), gans.DataInfo((32, 32, 1), 10))[0].gan
+    with Checkpointer(folder) as checkpointer:
+        checkpointer.save(step, core.start(gan, 0).replace(step=jnp.int32(step)), {})
+
+
+@pytest.fixture
+def keep_best(run):
+    """`keep_best(step)` saves a checkpoint as the run's best."""
+    return lambda step: save(workdir.Workdir(run).best, step)
+
+
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory):
     """What training leaves, without its minute of compiling."""
@@ -41,9 +54,7 @@ def trained(tmp_path_factory):
         "size": 542,
     }
     where = workdir.claim(tmp_path_factory.mktemp("trained") / "run", config, info)
-    gan = gans.build(config, gans.DataInfo((32, 32, 1), 10))[0].gan
-    with Checkpointer(where.checkpoints) as checkpointer:
-        checkpointer.save(STEPS, core.start(gan, 0).replace(step=jnp.int32(STEPS)), {})
+    save(where.checkpoints, STEPS)
     log = telemetry.MetricsLog(where.metrics)
     for step in range(1, STEPS + 1):
         log.write(

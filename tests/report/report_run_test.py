@@ -95,7 +95,7 @@ def test_a_page_holds_every_section(page, run):
     parsed, text = page()
     assert parsed.text_of("h1") == ["cgan on digits, 4 steps"]
     assert parsed.text_of("h2") == ALL_SECTIONS
-    assert "FID (EfficientNet-Lite0): best at step 2, then it got worse: by 10 (50 %)" in text
+    assert "FID (EfficientNet-Lite0): best at step 2, and worse by 50 % at step 4." in parsed.text
     assert "fake_count 10, seed 0" in parsed.text
     assert "All 542 training pictures were searched." in parsed.text
     titles = parsed.text_of("h3")
@@ -205,6 +205,24 @@ def test_an_empty_run_is_a_page_that_says_what_is_missing(page, run):
     assert "No grids: samples/ holds none yet." in sentences
     assert "no checkpoint can be read (there is no checkpoint in run/checkpoints)" in sentences
     assert "The run keeps no environment.json of its training." in sentences
+
+
+def test_a_config_of_another_version_is_told_of(page, rewrite):
+    rewrite(lambda content: content["config"].pop("latent_dim"))
+    parsed, _ = page()
+    assert "the run's config.json is not of this version of gan_jax" in parsed.text
+    assert "latent_dim" in parsed.text
+    with pytest.raises(charts.ReportError, match="latent_dim"):
+        page(step=4)
+
+
+def test_the_best_checkpoint_draws_where_the_run_keeps_one(page, run, keep_best):
+    assert "checkpoint of step 4, averaged weights" in page(neighbor_images=0)[0].text
+    assert "checkpoint of step 4, raw weights" in page(neighbor_images=0, ema=False)[0].text
+    keep_best(3)
+    assert "checkpoint of step 3, averaged weights" in page(neighbor_images=0)[0].text
+    shutil.rmtree(run / "checkpoint_best" / "3")
+    assert "checkpoint of step 4, averaged weights" in page(neighbor_images=0)[0].text
 
 
 def test_damaged_files_are_told_of(page, run):

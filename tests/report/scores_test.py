@@ -117,13 +117,15 @@ def test_what_is_better_depends_on_the_metric(metric, best):
 
 def test_the_verdict_on_the_last_score():
     series = Series("fid", "fid", PROTOCOL, (Point(1, 5.0), Point(2, 4.0), Point(3, 5.0)))
-    assert verdict(series) == "best at step 2, then it got worse: by 1 (25 %) up to step 3."
+    assert verdict(series) == "best at step 2, and worse by 25 % at step 3."
     good = dataclasses.replace(series, points=series.points[:2])
     assert verdict(good) == "the last score is the best."
+    level = dataclasses.replace(series, points=(Point(1, 4.0), Point(2, 5.0), Point(3, 4.0)))
+    assert verdict(level) == "the last score is the best."
     assert "no telling" in verdict(dataclasses.replace(series, points=series.points[:1]))
     # An estimate of KID can be below zero, and no share of that means anything.
     negative = Series("kid", "kid", PROTOCOL, (Point(1, -0.5), Point(2, 0.5)))
-    assert verdict(negative) == "best at step 1, then it got worse: by 1 up to step 2."
+    assert verdict(negative) == "best at step 1, and worse by 1 at step 2."
 
 
 def test_a_protocol_of_this_version_is_written_as_evaluation_writes_it():
@@ -159,7 +161,7 @@ def test_the_settings_of_one_metric_do_not_part_the_scores_of_another(tmp_path):
     found = series_of(run)
     assert [(one.key, len(one.points), one.protocol.settings) for one in found] == [
         ("fid", 3, ""),
-        ("kid", 1, "kid_subsets 10"),
-        ("kid", 1, "kid_subsets 20"),
+        ("kid", 1, "kid subsets 10"),
+        ("kid", 1, "kid subsets 20"),
     ]
     assert list(numbers_of(found).values()) == [1]
