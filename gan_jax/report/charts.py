@@ -171,7 +171,7 @@ def line_chart(
         notes.append(f"Of every {thinned:,} logged values, the smallest and the largest are drawn.")
     if left_out:
         notes.append(f"{_count(left_out, 'value is', 'values are')} not finite and not drawn.")
-    figure.update_xaxes(title=x_title)
+    figure.update_xaxes(title=x_title, unifiedhovertitle={"text": f"{x_title} %{{x:,}}"})
     figure.update_yaxes(title=y_title)
     if y_range is not None:
         figure.update_yaxes(range=list(y_range))

@@ -16,7 +16,7 @@
       // A finger on a chart scrolls the page.
       dragmode: touch ? false : "zoom",
       font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: color("--ink") },
-      hoverlabel: { bgcolor: color("--paper"), bordercolor: color("--line"), font: { color: color("--ink") } },
+      hoverlabel: { bgcolor: color("--paper"), bordercolor: color("--line"), font: { size: 11, color: color("--ink") } },
       xaxis: Object.assign({}, layout.xaxis, axis, { showspikes: false }),
       yaxis: Object.assign({}, layout.yaxis, axis),
     });

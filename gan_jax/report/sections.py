@@ -14,13 +14,13 @@ from gan_jax.report.scores import Series, decline, numbers_of, verdict
 
 _PROBABILITIES = (
     ("real", "D(x), real images"),
-    ("fake_before", "D(G(z)) before the generator's update"),
+    ("fake_before", "D(G(z)) before G's update"),
     ("fake_after", "D(G(z)) after it"),
 )
 _CRITIC = (
     ("real", "real images"),
-    ("fake_before", "generated images before the generator's update"),
-    ("fake_after", "generated images after it"),
+    ("fake_before", "generated, before G's update"),
+    ("fake_after", "generated, after it"),
 )
 
 

@@ -1,5 +1,6 @@
 """A run that was never trained, and an extractor that needs no weights."""
 
+import html.parser
 import importlib.util
 import json
 import pathlib
@@ -12,6 +13,7 @@ import pytest
 from gan_jax import core, gans, metrics, telemetry, workdir
 from gan_jax.checkpoint import Checkpointer
 from gan_jax.report import page as page_module
+from gan_jax.report import report
 
 ROOT = pathlib.Path(__file__).parents[2]
 STEPS = 4
@@ -115,3 +117,79 @@ def extractor(monkeypatch):
 def short_plotly(monkeypatch):
     """A comment in the place of the five megabytes that every page holds."""
     monkeypatch.setattr(page_module, "plotly_javascript", lambda: "/* plotly */")
+
+
+class Parsed(html.parser.HTMLParser):
+    """A page's elements, texts and data."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements, self.texts, self.scripts, self._open = [], [], [], []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+        if tag not in ("img", "input", "meta", "br"):
+            self._open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self._open.pop() == tag
+
+    def handle_data(self, text):
+        if self._open and self._open[-1] == "script":
+            self.scripts.append(text)
+        elif self._open and self._open[-1] != "style":
+            self.texts.append((self._open[-1], text))
+
+    def text_of(self, tag):
+        return [text for open_, text in self.texts if open_ == tag]
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.elements if name == tag]
+
+    @property
+    def text(self):
+        return " ".join(text for _, text in self.texts)
+
+    @property
+    def data(self):
+        return json.loads(self.scripts[0])
+
+
+@pytest.fixture
+def parse():
+    """`parse(text) -> Parsed`."""
+    return Parsed
+
+
+@pytest.fixture
+def classes():
+    """`classes(attributes)`: the names in an element's class attribute."""
+    return lambda attributes: (attributes.get("class") or "").split()
+
+
+@pytest.fixture
+def page(run, extractor, short_plotly, monkeypatch):
+    """`page(**options) -> (Parsed, the text)` of the run."""
+    # The checkout's commit is part of it, and may change meanwhile.
+    monkeypatch.setattr(telemetry, "environment", lambda: {"python": "3", "commit": None})
+
+    def make(**options):
+        line = report([run], **options)
+        text = (run / "report.html").read_text(encoding="utf-8")
+        assert str(run / "report.html") in line
+        return Parsed(text), text
+
+    return make
+
+
+@pytest.fixture
+def write_evaluation():
+    """`write_evaluation(run, step, scores, **protocol)`."""
+
+    def write(run, step, scores, **protocol):
+        content = {"step": step, "checkpoint": str(step), "scores": scores, "protocol": protocol}
+        telemetry.write_json_atomically(run / "evaluations" / f"{step}.json", content)
+
+    return write

@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import html.parser
 import json
 import re
 import shutil
@@ -31,68 +30,10 @@ ALL_SECTIONS = [
 ]
 
 
-class Parsed(html.parser.HTMLParser):
-    """A page's elements, texts and data."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.elements, self.texts, self.scripts, self._open = [], [], [], []
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag, attributes):
-        self.elements.append((tag, dict(attributes)))
-        if tag not in ("img", "input", "meta", "br"):
-            self._open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self._open.pop() == tag
-
-    def handle_data(self, text):
-        if self._open and self._open[-1] == "script":
-            self.scripts.append(text)
-        elif self._open and self._open[-1] != "style":
-            self.texts.append((self._open[-1], text))
-
-    def text_of(self, tag):
-        return [text for open_, text in self.texts if open_ == tag]
-
-    def all(self, tag):
-        return [attributes for name, attributes in self.elements if name == tag]
-
-    @property
-    def text(self):
-        return " ".join(text for _, text in self.texts)
-
-    @property
-    def data(self):
-        return json.loads(self.scripts[0])
-
-
-@pytest.fixture
-def page(run, extractor, short_plotly, monkeypatch):
-    """`page(**options) -> (Parsed, the text)` of the run."""
-    # The checkout's commit is part of it, and may change meanwhile.
-    monkeypatch.setattr(telemetry, "environment", lambda: {"python": "3", "commit": None})
-
-    def make(**options):
-        line = report([run], **options)
-        text = (run / "report.html").read_text(encoding="utf-8")
-        assert str(run / "report.html") in line
-        return Parsed(text), text
-
-    return make
-
-
-def evaluation(run, step, scores, **protocol):
-    content = {"step": step, "checkpoint": str(step), "scores": scores, "protocol": protocol}
-    telemetry.write_json_atomically(run / "evaluations" / f"{step}.json", content)
-
-
-def test_a_page_holds_every_section(page, run):
-    evaluation(run, 2, {"fid_efficientnet_lite0": 20.0}, fake_count=10, seed=0)
-    evaluation(run, 4, {"fid_efficientnet_lite0": 30.0}, fake_count=10, seed=0)
-    parsed, text = page()
+def test_a_page_holds_every_section(page, run, classes, write_evaluation):
+    write_evaluation(run, 2, {"fid_efficientnet_lite0": 20.0}, fake_count=10, seed=0)
+    write_evaluation(run, 4, {"fid_efficientnet_lite0": 30.0}, fake_count=10, seed=0)
+    parsed, _ = page()
     assert parsed.text_of("h1") == ["cgan on digits, 4 steps"]
     assert parsed.text_of("h2") == ALL_SECTIONS
     assert "FID (EfficientNet-Lite0): best at step 2, and worse by 50 % at step 4." in parsed.text
@@ -100,7 +41,7 @@ def test_a_page_holds_every_section(page, run):
     assert "All 542 training pictures were searched." in parsed.text
     titles = parsed.text_of("h3")
     assert {"Losses", "D(x) and D(G(z))", "Time an epoch"} <= set(titles)
-    charts_there = {element["id"] for element in parsed.all("div") if "chart" in _class(element)}
+    charts_there = {element["id"] for element in parsed.all("div") if "chart" in classes(element)}
     assert charts_there == set(parsed.data["charts"])
     (uris,) = parsed.data["sliders"].values()
     assert len(uris) == 3
@@ -110,19 +51,15 @@ def test_a_page_holds_every_section(page, run):
     assert slider["aria-valuetext"] == "step 4"
 
 
-def _class(element):
-    return (element.get("class") or "").split()
-
-
-def test_generated_pictures_stand_beside_real_ones_of_their_class(page):
+def test_generated_pictures_stand_beside_real_ones_of_their_class(page, classes):
     parsed, _ = page(neighbor_images=20)
-    strips = [e["aria-label"] for e in parsed.all("div") if "strip" in _class(e)]
+    strips = [e["aria-label"] for e in parsed.all("div") if "strip" in classes(e)]
     for name in "147":
         assert f"8 real pictures of {name}" in strips
         assert f"8 generated pictures of {name}" in strips
     assert "20 of 542 training pictures were searched" in parsed.text
     # Five drawn first and five closest, each with five neighbours.
-    assert len([e for e in parsed.all("td") if "match" in _class(e)]) == 10 * 6
+    assert len([e for e in parsed.all("td") if "match" in classes(e)]) == 10 * 6
     alts = [image["alt"] for image in parsed.all("img") if image["alt"]]
     assert any(re.fullmatch("training picture of [147]", alt) for alt in alts)
 
@@ -151,7 +88,7 @@ def test_nothing_is_loaded_and_only_the_page_s_own_scripts_run(page):
 ATTACK = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&"
 
 
-def test_what_comes_from_files_is_text(page, rewrite, run):
+def test_what_comes_from_files_is_text(page, rewrite, run, write_evaluation):
     def attack(content):
         content["data"]["class_names"][1] = ATTACK
         content["config"]["data"]["name"] = "digits"
@@ -162,7 +99,7 @@ def test_what_comes_from_files_is_text(page, rewrite, run):
     (run / "environment.json").write_text(json.dumps({ATTACK: ATTACK}))
     with open(run / "metrics.jsonl", "a") as file:
         file.write(json.dumps({"step": 4, f"loss/{ATTACK}": 1.0, f"score/{ATTACK}": 2.0}) + "\n")
-    evaluation(run, 2, {ATTACK: 1.0}, **{ATTACK: ATTACK})
+    write_evaluation(run, 2, {ATTACK: 1.0}, **{ATTACK: ATTACK})
     (run / "evaluations" / "<script>.json").write_text("{")
     parsed, _ = page(neighbor_images=0)
     assert len(parsed.all("script")) == 3
@@ -217,10 +154,8 @@ def test_a_config_of_another_version_is_told_of(page, rewrite):
 
 
 def test_the_best_checkpoint_draws_where_the_run_keeps_one(page, run, keep_best):
-    assert "checkpoint of step 4, averaged weights" in page(neighbor_images=0)[0].text
-    assert "checkpoint of step 4, raw weights" in page(neighbor_images=0, ema=False)[0].text
     keep_best(3)
-    assert "checkpoint of step 3, averaged weights" in page(neighbor_images=0)[0].text
+    assert "checkpoint of step 3, raw weights" in page(neighbor_images=0, ema=False)[0].text
     shutil.rmtree(run / "checkpoint_best" / "3")
     assert "checkpoint of step 4, averaged weights" in page(neighbor_images=0)[0].text
 
@@ -241,7 +176,7 @@ def test_damaged_files_are_told_of(page, run):
     assert "1 of the pictures in samples/ could not be read." in text
 
 
-def test_without_its_data_set_a_run_shows_what_it_draws(page, monkeypatch):
+def test_without_its_data_set_a_run_shows_what_it_draws(page, monkeypatch, classes):
     def gone(*_, **__):
         raise OSError("the data set cannot be downloaded")
 
@@ -249,7 +184,7 @@ def test_without_its_data_set_a_run_shows_what_it_draws(page, monkeypatch):
     parsed, _ = page()
     assert "Generated" in parsed.text_of("h2")
     assert "as the data set is not to be had (the data set cannot be downloaded)" in parsed.text
-    strips = [e["aria-label"] for e in parsed.all("div") if "strip" in _class(e)]
+    strips = [e["aria-label"] for e in parsed.all("div") if "strip" in classes(e)]
     assert "8 generated pictures of 1" in strips
     assert not [label for label in strips if "real" in label]
 
@@ -269,38 +204,6 @@ def test_without_an_extractor_the_search_is_left_out(page, monkeypatch):
     assert "no extractor to compare with (pip install the-weights)" in parsed.text
     with pytest.raises(ValueError, match="pip install"):
         page(weights="given.pth")
-
-
-def test_a_comparison_overlays_runs_and_says_how_they_differ(run, tmp_path, short_plotly):
-    other = shutil.copytree(run, tmp_path / "other" / "run")
-    content = json.loads((other / "config.json").read_text())
-    content["config"]["batch_size"] = 99
-    (other / "config.json").write_text(json.dumps(content))
-    evaluation(run, 4, {"fid": 20.0, "kid": 0.1}, fake_count=10)
-    evaluation(other, 4, {"fid": 10.0}, fake_count=20)
-    output = tmp_path / "c.html"
-    line = report([run, other], output=output)
-    assert line.startswith("report of 2 runs: ")
-    parsed = Parsed(output.read_text(encoding="utf-8"))
-    names = [f"{tmp_path.name}/run", "other/run"]
-    assert [r for r in parsed.text_of("th") if r in names][:2] == names
-    assert "How the configs differ" in parsed.text_of("h2")
-    assert "batch_size" in parsed.text_of("th")
-    assert "learning_rate" not in parsed.text
-    assert "compare only those of one number" in parsed.text
-    fid = next(
-        figure
-        for figure in parsed.data["charts"].values()
-        if figure["layout"]["yaxis"]["title"]["text"] == "FID"
-    )
-    assert [trace["name"] for trace in fid["data"]] == [
-        f"{names[0]}, protocol 1",
-        f"{names[1]}, protocol 2",
-    ]
-    assert len([image for image in parsed.all("img") if "Grid" in image["alt"]]) == 2
-    evaluation(other, 4, {"fid": 10.0}, fake_count=10)
-    report([run, other], output=output)
-    assert "compare only" not in output.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -345,7 +248,7 @@ def test_without_plotly_there_is_one_clear_line(run, monkeypatch):
         report([run])
 
 
-def test_a_page_of_large_pictures_stays_below_ten_million_bytes(run, extractor):
+def test_a_page_of_large_pictures_stays_below_ten_million_bytes(run, extractor, classes, parse):
     random = np.random.default_rng(0)
     for step in range(0, 110, 10):
         # Noise is what compresses worst.
@@ -354,12 +257,12 @@ def test_a_page_of_large_pictures_stays_below_ten_million_bytes(run, extractor):
     line = report([run])
     text = (run / "report.html").read_text(encoding="utf-8")
     assert line.endswith(f"({len(text.encode()) / 1e6:.1f} MB)")
-    parsed = Parsed(text.replace(charts.plotly_javascript(), ""))
+    parsed = parse(text.replace(charts.plotly_javascript(), ""))
     assert len(text.encode()) < 10_000_000
     (uris,) = parsed.data["sliders"].values()
     assert 2 <= len(uris) <= 40
     steps, _, _ = read_grids(gather(run))
-    labels = next(e["data-labels"] for e in parsed.all("div") if "slider" in _class(e)).split("\n")
+    labels = next(e["data-labels"] for e in parsed.all("div") if "slider" in classes(e)).split("\n")
     assert labels[0] == f"step {steps[0]}"
     assert labels[-1] == f"step {steps[-1]}"
     assert "to keep this page small" in parsed.text
