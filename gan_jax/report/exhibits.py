@@ -16,7 +16,7 @@ from gan_jax.report.page import Page
 from gan_jax.report.sections import note
 
 # With base64's third more, plotly and the text: a page below ten million bytes.
-GRID_BYTES = 1_900_000
+GRID_BYTES = 1_800_000
 _SAMPLE_BYTES, _PATH_BYTES, _MATCH_BYTES = 650_000, 350_000, 450_000
 MAX_GRIDS = 40
 

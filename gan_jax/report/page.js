@@ -38,12 +38,13 @@
   drawCharts();
   dark.addEventListener("change", drawCharts);
 
-  for (const [id, uris] of Object.entries(data.sliders)) {
+  for (const [id, earlier] of Object.entries(data.sliders)) {
     const box = document.getElementById(id);
     const labels = box.dataset.labels.split("\n");
     const range = box.querySelector("input");
     const output = box.querySelector("output");
     const image = box.querySelector("img");
+    const uris = [...earlier, image.src];
     const play = box.querySelector("button");
     let timer = null;
 

@@ -65,7 +65,8 @@ class Page:
         )
         if last == 0:
             return element("div", image, element("p", labels[0]), class_="panel")
-        self._sliders[identifier] = list(pictures.uris)
+        # The last is in the page already.
+        self._sliders[identifier] = list(pictures.uris[:-1])
         return element(
             "div",
             element(

@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 import urllib.request
 
 import pytest
@@ -75,6 +76,13 @@ class Browser:
 
     def run(self, script):
         return self.call("/execute/sync", {"script": script, "args": []})
+
+    def wait_for(self, script, value, seconds=10.0):
+        """Runs a script until it returns `value`: what a frame of the browser brings about."""
+        end = time.monotonic() + seconds
+        while (found := self.run(script)) != value and time.monotonic() < end:
+            time.sleep(0.05)
+        assert found == value
 
     def press(self, selector, keys):
         found = self.call("/element", {"using": "css selector", "value": selector})
@@ -149,6 +157,6 @@ def test_a_page_works_without_a_network(browser, run, extractor):
     browser.dark()
     assert browser.run(paper) != light
     line = "return document.querySelector('.chart .js-line').style.stroke"
-    assert browser.run(line) == "rgb(86, 180, 233)"
+    browser.wait_for(line, "rgb(86, 180, 233)")
     assert browser.log("browser") == []
     assert len(browser.screenshot()) > 10_000
