@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 import time
 from collections.abc import Sequence
@@ -13,7 +11,7 @@ from typing import Any
 import numpy as np
 from ml_collections import ConfigDict
 
-from gan_jax import evaluation, image_files, restored, run_setup, telemetry, workdir
+from gan_jax import evaluation, fakes, image_files, restored, results, run_setup, telemetry, workdir
 from gan_jax.checkpoint import Checkpointer
 from gan_jax.metrics import make_extractor
 from gan_jax.reference import Reference, make_reference
@@ -73,7 +71,7 @@ def evaluate_run(
         raise FileExistsError(f"{json_path} exists: give a new --json")
     where = None if path is None else workdir.Workdir(Path(path))
     config = config or workdir.load(path)[0]
-    found = None if images is None else image_files.open_images(images)
+    files = None if images is None else image_files.open_images(images)
     steps = [] if images is not None else _steps(where, checkpoints)
     seen_by = make_extractor(extractor, weights=weights)
     dataset = run_setup.load_data(config, split=split)
@@ -86,17 +84,17 @@ def evaluate_run(
         batch_size=batch_size,
     )
     evaluator = evaluation.Evaluator(seen_by, reference, names, batch_size=batch_size)
-    results = []
-    if found is not None:
-        results.append(_score_images(evaluator, found, str(images), num_images))
+    found = []
+    if files is not None:
+        found.append(_score_images(evaluator, files, str(images), num_images))
     for step in steps:
         run = restored.load(path, step=step, ema=ema, best=checkpoints == "best")
         result = _score_run(evaluator, run, num_images or 50_000, seed=seed, truncation=truncation)
-        _keep(where, result)
-        results.append(result)
+        results.keep_result(where.evaluations, result)
+        found.append(result)
     if json_path is not None:
-        telemetry.write_json_atomically(Path(json_path), results)
-    return results
+        telemetry.write_json_atomically(Path(json_path), found)
+    return found
 
 
 def _check(path, config, images, checkpoints, num_images, batch_size) -> None:
@@ -157,25 +155,22 @@ def label_frequencies(run: restored.Restored, reference: Reference) -> np.ndarra
 def _score_run(evaluator, run: restored.Restored, count: int, *, seed: int, truncation: float):
     reference, sampler = evaluator.reference, run.sampler
     frequencies = label_frequencies(run, reference)
-    fakes = evaluation.make_fakes(
+    draw = fakes.make_fakes(
         sampler, seed=seed, truncation=truncation, batch_size=evaluator.batch_size
     )
-    protocol = {
-        **reference.protocol,
-        **evaluation.fake_protocol(
-            count=count,
-            seed=seed,
-            truncation=truncation,
-            averaged=run.averaged,
-            conditional=bool(sampler.num_classes),
-        ),
-        **evaluation.metrics_protocol(evaluator.names, reference.moments.count, count),
-        "fake_shape": run.info["image_shape"],
-        "family": run.config.family,
-        "step": run.step,
-    }
-    images = fakes(run.params, run.variables, count, frequencies)
-    return _result(evaluator, images, count, protocol, step=run.step)
+    protocol = evaluation.run_protocol(
+        reference,
+        sampler,
+        evaluator.names,
+        family=run.config.family,
+        image_shape=run.info["image_shape"],
+        count=count,
+        seed=seed,
+        truncation=truncation,
+        averaged=run.averaged,
+    )
+    images = draw(run.params, run.variables, count, frequencies)
+    return _result(evaluator, images, count, {**protocol, "step": run.step}, step=run.step)
 
 
 def _score_images(evaluator, found: image_files.ImageFiles, source: str, limit: int | None):
@@ -206,22 +201,8 @@ def _result(evaluator, images, count: int, protocol: dict[str, Any], *, step: in
     start = time.perf_counter()
     title = "images" if step is None else f"step {step}"
     scores = evaluator.score(images, count, title=title)
-    seconds = time.perf_counter() - start
-    line = evaluation.describe(scores, protocol)
-    telemetry.say(line)
-    return {
-        "step": step,
-        "scores": scores,
-        "protocol": protocol,
-        "line": line,
-        "environment": telemetry.environment(),
-        "seconds": round(seconds, 3),
-        "images_per_second": round(count / seconds, 2),
-    }
-
-
-def _keep(where: workdir.Workdir, result: dict[str, Any]) -> None:
-    key = json.dumps(result["protocol"], sort_keys=True).encode()
-    name = f"step_{result['step']:08d}-{hashlib.sha256(key).hexdigest()[:8]}.json"
-    where.evaluations.mkdir(parents=True, exist_ok=True)
-    telemetry.write_json_atomically(where.evaluations / name, result)
+    result = results.make_result(
+        scores, protocol, step=step, count=count, seconds=time.perf_counter() - start
+    )
+    telemetry.say(result["line"])
+    return result

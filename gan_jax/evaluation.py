@@ -8,19 +8,16 @@ compare single images keep their features.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
-from gan_jax import data, features, metrics, sampling
+from gan_jax import features, metrics
 from gan_jax.core import Sampler
 from gan_jax.metrics import Extractor
 from gan_jax.reference import Reference
 
-PyTree = Any
 METRICS = tuple(metrics.METRIC_TITLES)
 # Those that look at single images, not at sums over them.
 NEED_FEATURES = ("kid", "precision", "recall", "density", "coverage")
@@ -177,65 +174,43 @@ def _subset_size(real: int, fake: int) -> int:
     return min(SUBSET_SIZE, max(2, min(real, fake) // 2))
 
 
-def make_fakes(
-    sampler: Sampler, *, seed: int, truncation: float, batch_size: int
-) -> Callable[..., Iterator[jax.Array]]:
-    """A function that draws any number of images from a generator, divided over the devices.
-
-    Image number i is a function of the weights, `seed` and i alone: not of the batch size, the
-    number of devices, or of how many are drawn.
+def run_protocol(
+    reference: Reference,
+    sampler: Sampler,
+    names: Sequence[str],
+    *,
+    family: str,
+    image_shape: Sequence[int],
+    count: int,
+    seed: int,
+    truncation: float,
+    averaged: bool,
+) -> dict[str, Any]:
+    """All that a run's score depends on, but for the step: `{name: JSON value}`.
 
     Args:
+      reference: The real images.
       sampler: Of the game.
+      names: Metrics.
+      family: Of the run.
+      image_shape: (H, W, C) of generated images.
+      count: Of generated images.
       seed: Of latents and labels.
       truncation: As `sampling.draw_latents`.
-      batch_size: Images at a time, a multiple of the number of devices.
-
-    Returns:
-      `fakes(params, variables, count, label_frequencies)`, which yields uint8 [B, H, W, C]; labels
-      of a conditional generator are drawn with `label_frequencies` [num_classes].
+      averaged: Whether the generator's weights are moving averages.
     """
-    devices = features.local_devices()
-
-    def draw(params, variables, frequencies, indices):
-        keys = jax.vmap(lambda i: jax.random.split(jax.random.fold_in(jax.random.key(seed), i)))(
-            indices
-        )
-        latents = jax.vmap(
-            lambda key: sampling.draw_latents(key, 1, sampler.latent_dim, truncation=truncation)[0]
-        )(keys[:, 0])
-        labels = None
-        if sampler.num_classes:
-            log_frequencies = jnp.log(frequencies)
-            labels = jax.vmap(lambda key: jax.random.categorical(key, log_frequencies))(keys[:, 1])
-            labels = labels.astype(jnp.int32)
-        return data.quantize(sampler.apply(params, variables, latents, labels))
-
-    compiled = jax.jit(draw, out_shardings=devices.divided)
-
-    def fakes(params, variables, count: int, label_frequencies) -> Iterator[jax.Array]:
-        params = {name: params[name] for name in sampler.networks}
-        variables = {name: variables[name] for name in sampler.networks}
-        whole = jax.device_put((params, variables, np.float32(label_frequencies)), devices.whole)
-        for start in range(0, count, batch_size):
-            indices = np.arange(start, start + batch_size, dtype=np.int32)
-            images = compiled(*whole, jax.device_put(indices, devices.divided))
-            yield images if start + batch_size <= count else np.asarray(images)[: count - start]
-
-    return fakes
-
-
-def fake_protocol(
-    *, count: int, seed: int, truncation: float, averaged: bool, conditional: bool
-) -> dict[str, Any]:
-    """The generator's part of a protocol."""
+    conditional = bool(sampler.num_classes)
     return {
+        **reference.protocol,
         "fake_count": count,
+        "fake_shape": list(image_shape),
+        "pixels": "uint8",
+        "family": family,
         "seed": seed,
         "truncation": truncation,
         "generator_weights": "averaged" if averaged else "raw",
         "labels": "drawn with the real images' frequencies" if conditional else "none",
-        "pixels": "uint8",
+        **metrics_protocol(names, reference.moments.count, count),
     }
 
 

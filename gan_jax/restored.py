@@ -62,7 +62,14 @@ def load(
     # A mapped axis means nothing outside training, and batch statistics are not computed here.
     config.parallel = "jit"
     data_info = gans.DataInfo(tuple(info["image_shape"]), len(info["class_names"]))
-    gan = gans.build(config, data_info)[0].gan
+    try:
+        gan = gans.build(config, data_info)[0].gan
+    except (KeyError, AttributeError, TypeError) as error:
+        reason = str(error.args[0]).splitlines()[0]
+        raise ValueError(
+            f"workdir {path}: the run's config.json is not of this version of gan_jax ({reason}): "
+            "add what it lacks, as configs/common.py explains it"
+        ) from None
     where = workdir.Workdir(Path(path))
     if best and not where.best.is_dir():
         raise ValueError(

@@ -8,7 +8,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from gan_jax import core, scoring, telemetry, watch
+from gan_jax import core, results, scoring, telemetry, watch
 from gan_jax.checkpoint import Checkpointer
 from gan_jax.run_setup import Setup
 from gan_jax.workdir import Workdir
@@ -58,6 +58,7 @@ class Scorekeeper:
         self._scoring = scoring.make_scoring(
             setup.experiment[0].gan.samplers["generator"],
             setup.dataset,
+            family=config.family,
             extractor=settings.extractor,
             weights=settings.weights or None,
             names=settings.metrics,
@@ -99,10 +100,18 @@ class Scorekeeper:
         )
         if self._watch.best_step == step:
             self._keep(step, state)
+        seconds = time.perf_counter() - start
         if self._main:
             self._say(step, value, before)
-        named = {f"score/{name}": score for name, score in scores.items()}
-        return named, time.perf_counter() - start
+            result = results.make_result(
+                scores,
+                {**self._scoring.protocol, "step": step},
+                step=step,
+                count=self._scoring.count,
+                seconds=seconds,
+            )
+            results.keep_result(self._where.evaluations, result)
+        return {f"score/{name}": score for name, score in scores.items()}, seconds
 
     def _keep(self, step: int, state: core.GanState) -> None:
         # A run that was killed may have kept a later one, which it will come by again.

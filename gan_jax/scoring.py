@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from gan_jax import core, evaluation, metrics
+from gan_jax import core, evaluation, fakes, metrics
 from gan_jax.data import ImageDataset
 from gan_jax.metrics import make_extractor
 from gan_jax.reference import make_reference
@@ -22,19 +22,19 @@ class Scoring:
 
     Attributes:
       evaluator: Of this run's metrics.
-      fakes: As `evaluation.make_fakes` returns it.
+      fakes: As `fakes.make_fakes` returns it.
       count: Images to draw.
       protocol: All of it but the step.
     """
 
     evaluator: evaluation.Evaluator
-    fakes: Any
+    draw: Any
     count: int
     protocol: dict[str, Any]
 
     def __call__(self, state: core.GanState) -> dict[str, float]:
         """The scores of a state that is whole on this process's devices, by key."""
-        images = self.fakes(
+        images = self.draw(
             core.sampling_params(state),
             state.variables,
             self.count,
@@ -63,6 +63,7 @@ def make_scoring(
     sampler: core.Sampler,
     dataset: ImageDataset,
     *,
+    family: str,
     extractor: str,
     weights: str | None,
     names: tuple[str, ...],
@@ -76,6 +77,7 @@ def make_scoring(
     Args:
       sampler: Of the game.
       dataset: What the run trains on, and is compared with.
+      family: Of the run.
       extractor: A name of `gan_jax.metrics.EXTRACTORS`.
       weights: Its file of weights; None for where it looks.
       names: Metrics; the first says which checkpoint is best.
@@ -100,19 +102,19 @@ def make_scoring(
         cache_dir=cache_dir,
     )
     evaluator = evaluation.Evaluator(seen_by, reference, names)
-    fakes = evaluation.make_fakes(sampler, seed=0, truncation=0.0, batch_size=evaluator.batch_size)
-    protocol = {
-        **reference.protocol,
-        **evaluation.fake_protocol(
-            count=num_images,
-            seed=0,
-            truncation=0.0,
-            averaged=averaged,
-            conditional=bool(sampler.num_classes),
-        ),
-        **evaluation.metrics_protocol(names, reference.moments.count, num_images),
-    }
-    return Scoring(evaluator, fakes, num_images, protocol)
+    draw = fakes.make_fakes(sampler, seed=0, truncation=0.0, batch_size=evaluator.batch_size)
+    protocol = evaluation.run_protocol(
+        reference,
+        sampler,
+        names,
+        family=family,
+        image_shape=dataset.images.shape[1:],
+        count=num_images,
+        seed=0,
+        truncation=0.0,
+        averaged=averaged,
+    )
+    return Scoring(evaluator, draw, num_images, protocol)
 
 
 def shared(score: float) -> float:

@@ -41,6 +41,8 @@ MODES = {
     "image_files",
     "scoring",
     "scorekeeper",
+    "results",
+    "fakes",
     "reference",
     "benchmark",
     "workdir",

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gan_jax import core, data, evaluation, features, metrics
+from gan_jax import core, data, evaluation, fakes, features, metrics
 from gan_jax.reference import make_reference
 
 
@@ -37,9 +37,9 @@ def evaluator(toy_extractor, tmp_path):
 
 
 def test_all_scores_are_those_of_the_whole_arrays(evaluator, toy_extractor):
-    fakes = dataset(90, seed=1).images
-    real, fake = (features.extract(toy_extractor, x) for x in (dataset().images, fakes))
-    scores = evaluator(batch_size=16).score(features.batches_of(fakes, 16), 90)
+    pictures = dataset(90, seed=1).images
+    real, fake = (features.extract(toy_extractor, x) for x in (dataset().images, pictures))
+    scores = evaluator(batch_size=16).score(features.batches_of(pictures, 16), 90)
     fid = metrics.frechet_inception_distance(real.features, fake.features)
     kid = metrics.kernel_inception_distance(real.features, fake.features, subset_size=45)
     inception = metrics.inception_score(fake.logits)
@@ -119,8 +119,8 @@ class Toy:
             return images
         return images.at[..., 0].set(labels[:, None, None] / 2.0 - 1.0)
 
-    def fakes(self, count, *, seed=0, truncation=0.0, batch_size=8, frequencies=()):
-        draw = evaluation.make_fakes(
+    def draw(self, count, *, seed=0, truncation=0.0, batch_size=8, frequencies=()):
+        draw = fakes.make_fakes(
             self.sampler, seed=seed, truncation=truncation, batch_size=batch_size
         )
         batches = draw(self.params, self.variables, count, np.asarray(frequencies))
@@ -129,24 +129,24 @@ class Toy:
 
 def test_an_image_is_a_function_of_seed_and_number_alone(monkeypatch):
     toy = Toy(0)
-    images = toy.fakes(30)
+    images = toy.draw(30)
     assert images.shape == (30, 8, 8, 3)
     assert images.dtype == np.uint8
-    np.testing.assert_array_equal(images[:13], toy.fakes(13, batch_size=16))
-    assert (images != toy.fakes(30, seed=1)).any()
+    np.testing.assert_array_equal(images[:13], toy.draw(13, batch_size=16))
+    assert (images != toy.draw(30, seed=1)).any()
     monkeypatch.setattr(jax, "local_devices", lambda: jax.devices()[:1])
-    np.testing.assert_array_equal(images, toy.fakes(30, batch_size=5))
+    np.testing.assert_array_equal(images, toy.draw(30, batch_size=5))
 
 
 def test_truncation_keeps_to_the_middle():
     def spread(truncation):
-        return np.ptp(Toy(0).fakes(64, truncation=truncation).astype(float))
+        return np.ptp(Toy(0).draw(64, truncation=truncation).astype(float))
 
     assert spread(0.1) < 0.3 * spread(0.0)
 
 
 def test_labels_come_as_often_as_in_the_data():
-    images = Toy(3).fakes(600, frequencies=(0.5, 0.0, 0.5), batch_size=64)
+    images = Toy(3).draw(600, frequencies=(0.5, 0.0, 0.5), batch_size=64)
     colours = images[:, 0, 0, 0]
     counts = [(colours == value).sum() for value in (0, 64, 128)]
     assert counts[1] == 0
@@ -157,13 +157,18 @@ def test_labels_come_as_often_as_in_the_data():
 
 def test_the_line_names_what_a_number_cannot_be_compared_without(evaluator):
     scorer = evaluator(("fid", "inception_score"))
-    protocol = {
-        **scorer.reference.protocol,
-        **evaluation.fake_protocol(
-            count=1000, seed=3, truncation=0.5, averaged=True, conditional=False
-        ),
-        "step": 7000,
-    }
+    protocol = evaluation.run_protocol(
+        scorer.reference,
+        Toy(0).sampler,
+        scorer.names,
+        family="toy",
+        image_shape=(8, 8, 3),
+        count=1000,
+        seed=3,
+        truncation=0.5,
+        averaged=True,
+    )
+    protocol["step"] = 7000
     line = evaluation.describe(
         {"fid_toy": 12.3456, "inception_score_toy": 7.0, "inception_score_std_toy": 0.25}, protocol
     )

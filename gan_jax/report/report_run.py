@@ -13,7 +13,7 @@ from gan_jax import metrics, restored, run_setup, sampling, telemetry, workdir
 from gan_jax.checkpoint import CheckpointError
 from gan_jax.data import ImageDataset
 from gan_jax.report import comparison, exhibits, gathering, neighbors, pictures, sections, settings
-from gan_jax.report.charts import ReportError, plotly_javascript
+from gan_jax.report.charts import plotly_javascript
 from gan_jax.report.gathering import Run
 from gan_jax.report.page import GENERATOR, Page
 from gan_jax.report.scores import series_of
@@ -160,16 +160,11 @@ def _drawn(page: Page, run: Run, options: _Options) -> None:
 
 
 def _restore(run: Run, options: _Options) -> restored.Restored:
-    """The checkpoint that draws; ReportError, or what `restored.load` raises, if there is none."""
-    try:
-        if options.step is None and workdir.Workdir(run.path).best.is_dir():
-            with contextlib.suppress(CheckpointError):
-                return restored.load(run.path, ema=options.ema, best=True)
-        return restored.load(run.path, step=options.step, ema=options.ema)
-    except (KeyError, AttributeError, TypeError) as error:
-        raise ReportError(
-            f"the run's config.json is not of this version of gan_jax: {error}"
-        ) from error
+    """The checkpoint that draws; raises as `restored.load` if there is none."""
+    if options.step is None and workdir.Workdir(run.path).best.is_dir():
+        with contextlib.suppress(CheckpointError):
+            return restored.load(run.path, ema=options.ema, best=True)
+    return restored.load(run.path, step=options.step, ema=options.ema)
 
 
 def _checkpoint(found: restored.Restored, options: _Options) -> str:

@@ -190,11 +190,16 @@ def _of_training(run: Run):
     name, split = (data.get("name"), data.get("split")) if isinstance(data, dict) else ("?", "?")
     base = f"training of {name} {split} {_canonical(fixed)}"
     protocol = Protocol(base, _training_line(fixed, f"{name} {split}"))
+    # A result that was kept with its protocol says more than the same number in the log.
+    kept = {(one["step"], *item) for one in run.evaluations for item in one["scores"].items()}
     for row in run.lines:
         found = {
             name.removeprefix("score/"): number
             for name, value in row.items()
             if name.startswith("score/") and (number := as_number(value)) is not None
+        }
+        found = {
+            key: value for key, value in found.items() if (row["step"], key, value) not in kept
         }
         if found:
             yield row["step"], found, protocol

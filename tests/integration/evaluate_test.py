@@ -48,6 +48,13 @@ def results(run):
     return [json.loads(file.read_text()) for file in sorted((run / "evaluations").iterdir())]
 
 
+@pytest.fixture
+def unscored(run):
+    """The run without the results that its training left."""
+    shutil.rmtree(run / "evaluations")
+    return run
+
+
 def assert_one_error(outcome, *parts):
     assert outcome.status == 2, outcome
     assert len(outcome.errors) == 1, outcome.err
@@ -74,6 +81,8 @@ def test_a_run_scores_itself_and_keeps_its_best_checkpoint(run):
 
 
 def test_the_best_checkpoint_has_the_score_that_training_gave_it(run, command_line):
+    before = results(run)
+    assert [result["step"] for result in before] == [5, 10, 15, 20]
     outcome = command_line(
         "--mode=evaluate",
         f"--workdir={run}",
@@ -83,19 +92,22 @@ def test_the_best_checkpoint_has_the_score_that_training_gave_it(run, command_li
         "--num_images=32",
     )
     assert outcome.status == 0, outcome.err
-    (result,) = results(run)
-    lines = telemetry.read_metrics(run / "metrics.jsonl")
-    (line,) = [x for x in lines if x["step"] == result["step"] and "score/fid_toy" in x]
-    assert result["scores"]["fid_toy"] == pytest.approx(line["score/fid_toy"], rel=1e-6)
-    assert result["scores"]["recall_toy"] == pytest.approx(line["score/recall_toy"])
+    # The same protocol, hence the same file.
+    after = results(run)
+    assert [result["protocol"] for result in after] == [result["protocol"] for result in before]
+    lines = [x for x in telemetry.read_metrics(run / "metrics.jsonl") if "score/fid_toy" in x]
+    for trained, evaluated, line in zip(before, after, lines, strict=True):
+        logged = {k.removeprefix("score/"): v for k, v in line.items() if k.startswith("score/")}
+        assert trained["scores"] == logged
+        assert evaluated["scores"] == pytest.approx(logged, rel=1e-6)
 
 
-def test_checkpoints_are_scored_twice_alike_and_kept(run, command_line, tmp_path):
+def test_checkpoints_are_scored_twice_alike_and_kept(unscored, command_line, tmp_path):
     out = tmp_path / "scores.json"
-    command = ("--mode=evaluate", f"--workdir={run}", "--checkpoints=10:", *SMALL)
+    command = ("--mode=evaluate", f"--workdir={unscored}", "--checkpoints=10:", *SMALL)
     outcome = command_line(*command, f"--json={out}")
     assert outcome.status == 0, outcome.err
-    first = results(run)
+    first = results(unscored)
     assert [result["step"] for result in first] == [10, 20]
     assert [result["scores"] for result in json.loads(out.read_text())] == [
         result["scores"] for result in first
@@ -106,14 +118,14 @@ def test_checkpoints_are_scored_twice_alike_and_kept(run, command_line, tmp_path
     assert "40 generated against 60 real images of digits train" in printed[0]
     assert first[0]["protocol"]["generator_weights"] == "averaged"
     assert command_line(*command).status == 0
-    assert [result["scores"] for result in results(run)] == [x["scores"] for x in first]
+    assert [result["scores"] for result in results(unscored)] == [x["scores"] for x in first]
 
 
-def test_the_protocol_tells_apart_what_cannot_be_compared(run, command_line):
-    base = ("--mode=evaluate", f"--workdir={run}", "--metrics=fid", *SMALL)
+def test_the_protocol_tells_apart_what_cannot_be_compared(unscored, command_line):
+    base = ("--mode=evaluate", f"--workdir={unscored}", "--metrics=fid", *SMALL)
     for more in ((), ("--noema",), ("--sample_seed=1",), ("--truncation=0.5",), ("--num_real=50",)):
         assert command_line(*base, *more).status == 0
-    found = results(run)
+    found = results(unscored)
     assert len(found) == 5
     assert len({result["scores"]["fid_toy"] for result in found}) == 5
 
@@ -241,3 +253,12 @@ def test_samples_are_drawn_from_the_best_checkpoint(run, command_line):
     shutil.rmtree(run / "checkpoint_best")
     outcome = command_line("--mode=sample", "--best", f"--workdir={run}")
     assert_one_error(outcome, "keeps no best checkpoint", "config.evaluate.every")
+
+
+def test_a_config_without_a_key_is_one_line(run, command_line):
+    path = run / "config.json"
+    content = json.loads(path.read_text())
+    del content["config"]["latent_dim"]
+    path.write_text(json.dumps(content))
+    outcome = command_line("--mode=sample", f"--workdir={run}")
+    assert_one_error(outcome, "not of this version", "latent_dim")

@@ -149,7 +149,7 @@ def test_a_config_of_another_version_is_told_of(page, rewrite):
     parsed, _ = page()
     assert "the run's config.json is not of this version of gan_jax" in parsed.text
     assert "latent_dim" in parsed.text
-    with pytest.raises(charts.ReportError, match="latent_dim"):
+    with pytest.raises(ValueError, match="latent_dim"):
         page(step=4)
 
 

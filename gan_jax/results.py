@@ -1,0 +1,56 @@
+"""Results of evaluations: scores with all that they cannot be compared without, as JSON."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gan_jax import evaluation, telemetry
+
+
+def make_result(
+    scores: Mapping[str, float],
+    protocol: Mapping[str, Any],
+    *,
+    step: int | None,
+    count: int,
+    seconds: float,
+) -> dict[str, Any]:
+    """A result, JSON-able.
+
+    Args:
+      scores: `{key: value}`.
+      protocol: What they depend on.
+      step: Of the checkpoint; None for images of unknown origin.
+      count: Images that were scored.
+      seconds: That it took to draw, look and score.
+
+    Returns:
+      step, scores, protocol, line (all of it in one line), environment, seconds and
+      images_per_second.
+    """
+    return {
+        "step": step,
+        "scores": dict(scores),
+        "protocol": dict(protocol),
+        "line": evaluation.describe(scores, protocol),
+        "environment": telemetry.environment(),
+        "seconds": round(seconds, 3),
+        "images_per_second": round(count / seconds, 2),
+    }
+
+
+def keep_result(folder: Path, result: Mapping[str, Any]) -> Path:
+    """Writes a checkpoint's result, in place of one of the same step and protocol.
+
+    Raises:
+      OSError: If it cannot be written; nothing is left then.
+    """
+    key = json.dumps(result["protocol"], sort_keys=True).encode()
+    path = folder / f"step_{result['step']:08d}-{hashlib.sha256(key).hexdigest()[:8]}.json"
+    folder.mkdir(parents=True, exist_ok=True)
+    telemetry.write_json_atomically(path, result)
+    return path
