@@ -37,6 +37,7 @@ MODES = {
     "report",
     "restored",
     "features",
+    "feature_store",
     "evaluation",
     "image_files",
     "scoring",

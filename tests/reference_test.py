@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from gan_jax import data, features, metrics
+from gan_jax import data, feature_store, features, metrics
 from gan_jax.reference import make_reference
 
 
@@ -56,15 +56,17 @@ def test_a_second_look_reads_what_the_first_kept(counted, tmp_path):
 def test_features_that_were_not_kept_are_computed(counted, tmp_path):
     extractor, traces = counted
     make_reference(extractor, dataset(), cache_dir=tmp_path)
-    assert [file.suffix for file in tmp_path.iterdir()] == [".npz"]
+    assert [file.suffix for file in tmp_path.iterdir()] == [".moments"]
     traces.clear()
     found = make_reference(extractor, dataset(), keep_features=True, cache_dir=tmp_path)
     assert traces
     assert found.features.shape == (40, 12)
 
 
-@pytest.mark.parametrize("change", ["images", "split", "weights", "count"])
-def test_another_protocol_is_another_reference(counted, tmp_path, change):
+@pytest.mark.parametrize(
+    "change", ["images", "split", "weights", "count", "resolution", "resize", "dim", "version"]
+)
+def test_another_protocol_is_another_reference(counted, tmp_path, monkeypatch, change):
     extractor, traces = counted
     make_reference(extractor, dataset(), cache_dir=tmp_path)
     traces.clear()
@@ -75,6 +77,20 @@ def test_another_protocol_is_another_reference(counted, tmp_path, change):
         extractor = dataclasses.replace(extractor, weights_sha256="1" * 64)
     if change == "count":
         count = 30
+    if change == "resolution":
+        extractor = dataclasses.replace(extractor, resolution=3)
+    if change == "resize":
+        extractor = dataclasses.replace(extractor, resize="another way")
+    if change == "dim":
+        whole = extractor.apply
+
+        def apply(params, images):
+            features, logits = whole(params, images)
+            return features[:, :7], logits
+
+        extractor = dataclasses.replace(extractor, feature_dim=7, apply=apply)
+    if change == "version":
+        monkeypatch.setattr(feature_store, "CACHE_VERSION", -1)
     make_reference(extractor, other, count=count, cache_dir=tmp_path)
     assert traces
 
@@ -90,17 +106,34 @@ def test_some_of_the_images_are_always_the_same_ones(toy_extractor, tmp_path):
     assert np.abs(one.moments.mean - whole.moments.mean).max() > 0
 
 
+def test_frequencies_are_those_of_the_chosen_images(toy_extractor, tmp_path):
+    images = np.arange(40, dtype=np.uint8)[:, None, None, None] * np.ones((8, 8, 3), np.uint8)
+    marked = dataclasses.replace(dataset(), images=images)
+    found = make_reference(toy_extractor, marked, count=7, keep_features=True, cache_dir=tmp_path)
+    # Each image has its number in every pixel, which the toy extractor's features give back.
+    rows = np.round((found.features[:, 0] + 1.0) * 127.5).astype(int)
+    want = np.bincount(marked.labels[rows], minlength=5) / 7
+    np.testing.assert_allclose(found.label_frequencies, want)
+    assert found.protocol["resolution"] == toy_extractor.resolution
+
+
 def test_a_damaged_file_is_computed_again(counted, tmp_path):
     extractor, traces = counted
     first = make_reference(extractor, dataset(), keep_features=True, cache_dir=tmp_path)
+    want = np.array(first.features)
     for file in list(tmp_path.iterdir()):
-        for content in (b"", file.read_bytes()[:100]):
+        whole = file.read_bytes()
+        zeroed = whole[:100] + bytes(1000) + whole[1100:]
+        for content in (b"", whole[:100], zeroed):
             file.unlink()
             file.write_bytes(content)
             traces.clear()
             again = make_reference(extractor, dataset(), keep_features=True, cache_dir=tmp_path)
-            assert traces
+            # Moments can be taken of features that were kept.
+            assert bool(traces) == (file.suffix == ".features")
             np.testing.assert_array_equal(first.moments.scatter, again.moments.scatter)
+            np.testing.assert_array_equal(want, again.features)
+            assert file.read_bytes() == whole
 
 
 def test_nothing_half_written_is_left(toy_extractor, tmp_path):

@@ -39,7 +39,7 @@ def grids(page: Page, run: Run) -> None:
 
 
 def read_grids(run: Run, *, last: bool = False) -> tuple[list[int], list[np.ndarray], int]:
-    """Reads the grids of a run, evenly thinned to four times what a page shows at most.
+    """Reads the grids of a run, thinned evenly to `MAX_GRIDS` where there are more.
 
     Args:
       run: The run.

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import io
-import json
 from pathlib import Path
 from typing import NamedTuple
 
 import jax
 import numpy as np
 
-from gan_jax import features, metrics, telemetry
-from gan_jax.data import ImageDataset, cache_directory
+from gan_jax import feature_store, features, metrics, telemetry
+from gan_jax.data import ImageDataset
 from gan_jax.report.encoding import spread
 
 QUERIES = 256  # Generated pictures whose distance is measured; some of them are shown.
@@ -149,54 +146,16 @@ def _neighbor(dataset: ImageDataset, row: int, distance: float) -> Neighbor:
 def _bank(
     dataset: ImageDataset, rows: np.ndarray, extractor: metrics.Extractor, cache_dir
 ) -> np.ndarray:
-    """Features of training pictures, float32 [N, D], from the cache where they are there."""
-    images = dataset.images[rows]
-    path = _cache_path(dataset, images, extractor, cache_dir)
-    known = _read(path, (len(rows), extractor.feature_dim))
+    """Features of training pictures, float32 [N, D], from the store where they are there."""
+    chosen = None if len(rows) == len(dataset) else rows
+    entry = feature_store.Entry.of(extractor, dataset, chosen, cache_dir=cache_dir)
+    known = entry.read_features()
     if known is not None:
         return known
+    images = dataset.images if chosen is None else dataset.images[chosen]
     found = features.extract(extractor, images, title="training pictures").features
     try:
-        _write(path, found)
+        return entry.write_features([found])
     except OSError as error:
         telemetry.say(f"warning: features are not kept for the next report: {error}")
     return found
-
-
-def _cache_path(dataset: ImageDataset, images: np.ndarray, extractor, cache_dir) -> Path:
-    key = {
-        "name": dataset.name,
-        "split": dataset.split,
-        "classes": list(dataset.present_classes),
-        "shape": list(images.shape),
-        # A data set can change under its name: a folder, above all.
-        "images_sha256": hashlib.sha256(np.ascontiguousarray(images)).hexdigest(),
-        "extractor": extractor.name,
-        "resize": extractor.resize,
-        "weights_sha256": extractor.weights_sha256,
-    }
-    digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
-    stem = f"{dataset.name}-{dataset.split}-{extractor.name}-{len(images)}"
-    readable = "".join(c if c.isalnum() or c in "-_." else "_" for c in stem)[:80]
-    return cache_directory(cache_dir) / "features" / f"{readable}-{digest}.npz"
-
-
-def _write(path: Path, found: np.ndarray) -> None:
-    file = io.BytesIO()
-    digest = np.frombuffer(hashlib.sha256(np.ascontiguousarray(found)).digest(), np.uint8)
-    np.savez(file, features=found, sha256=digest)
-    telemetry.write_bytes_atomically(path, file.getvalue())
-
-
-def _read(path: Path, shape: tuple[int, int]) -> np.ndarray | None:
-    """What `_write` wrote; None where it is missing, damaged or of another shape."""
-    try:
-        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
-            found, digest = file["features"], file["sha256"]
-    except Exception:
-        # Whatever is wrong with it, it can be computed again.
-        return None
-    if found.shape != shape or found.dtype != np.float32:
-        return None
-    whole = hashlib.sha256(np.ascontiguousarray(found)).digest() == digest.tobytes()
-    return found if whole else None

@@ -106,7 +106,7 @@ def _check(options: _Options) -> None:
 
 def _output(output: str | Path | None, runs: Sequence[Run]) -> Path:
     if output is None:
-        return runs[0].path / "report.html" if len(runs) == 1 else Path("comparison.html")
+        output = runs[0].path / "report.html" if len(runs) == 1 else "comparison.html"
     output = Path(output)
     if output.suffix not in (".html", ".htm"):
         raise ValueError(f"--output={output}: a report is a .html")

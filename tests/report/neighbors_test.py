@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from gan_jax import data
+from gan_jax import data, features
+from gan_jax.reference import make_reference
 from gan_jax.report import neighbors
 
 
@@ -82,10 +83,32 @@ def test_features_of_other_pictures_are_not_taken_for_these(find, dataset, extra
     changed = data.ImageDataset(255 - dataset.images, dataset.labels, (), "noise", "train")
     found = neighbors.find(changed.images[5:6], [""], changed, extractor, cache_dir=tmp_path)
     assert found.generated[0] == 0.0
-    assert len(list((tmp_path / "features").iterdir())) == 2
+    assert len(list(tmp_path.glob("*.features"))) == 2
 
 
-def test_a_cache_that_cannot_be_written_costs_only_time(find, dataset, tmp_path, capsys):
-    (tmp_path / "features").write_text("a file where the folder should be")
-    assert find(dataset.images[:1]).generated[0] == 0.0
+def test_what_an_evaluation_has_seen_is_not_looked_at_again(
+    find, dataset, extractor, tmp_path, monkeypatch
+):
+    kept = make_reference(extractor, dataset, keep_features=True, cache_dir=tmp_path)
+    seen = []
+    extract = features.extract
+    monkeypatch.setattr(
+        features, "extract", lambda e, images, **k: seen.append(len(images)) or extract(e, images)
+    )
+    assert find(dataset.images[[20]]).generated[0] == 0.0
+    assert seen == [1]
+    # Nor the other way round: only the moments are to be taken.
+    for file in tmp_path.glob("*.moments"):
+        file.unlink()
+    monkeypatch.setattr(features, "make_extract", None)
+    again = make_reference(extractor, dataset, cache_dir=tmp_path)
+    assert again.features is None
+    np.testing.assert_array_equal(again.moments.scatter, kept.moments.scatter)
+
+
+def test_a_cache_that_cannot_be_written_costs_only_time(dataset, extractor, tmp_path, capsys):
+    cache = tmp_path / "cache"
+    cache.write_text("a file where the folder should be")
+    found = neighbors.find(dataset.images[:1], [""], dataset, extractor, cache_dir=cache)
+    assert found.generated[0] == 0.0
     assert "warning: features are not kept" in capsys.readouterr().out

@@ -13,7 +13,7 @@ import pytest
 from gan_jax import data, metrics, telemetry
 from gan_jax.checkpoint import CheckpointError
 from gan_jax.report import charts, report
-from gan_jax.report.exhibits import read_grids
+from gan_jax.report.exhibits import MAX_GRIDS, read_grids
 from gan_jax.report.gathering import gather
 from gan_jax.workdir import WorkdirError
 
@@ -115,7 +115,7 @@ def test_the_same_folder_gives_the_same_page(page):
 def test_a_second_report_reads_the_features_that_the_first_kept(page, run, monkeypatch, rewrite):
     rewrite(lambda content: content["config"]["data"].update(cache_dir=str(run / "cache")))
     first = page()[1]
-    (kept,) = (run / "cache" / "features").glob("digits-train-efficientnet_lite0-542-*.npz")
+    (kept,) = (run / "cache").glob("digits-train-efficientnet_lite0-542-*.features")
     seen = []
     from gan_jax import features
 
@@ -240,6 +240,32 @@ def test_a_file_that_is_no_report_is_not_overwritten(run, tmp_path, extractor):
     with pytest.raises(FileExistsError, match="is no report"):
         report([run], output=precious)
     assert precious.read_text() == "mine"
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_neither_is_one_by_a_default_name(run, tmp_path, short_plotly, monkeypatch, several):
+    monkeypatch.chdir(tmp_path)
+    workdirs = [run, shutil.copytree(run, tmp_path / "other")] if several else [run]
+    output = tmp_path / "comparison.html" if several else run / "report.html"
+    output.write_text("mine")
+    with pytest.raises(FileExistsError, match="is no report: give a new --output"):
+        report(workdirs, neighbor_images=0)
+    assert output.read_text() == "mine"
+    # An older report is one that a new one takes the place of.
+    output.unlink()
+    report(workdirs, neighbor_images=0)
+    first = output.read_bytes()
+    report(workdirs, neighbor_images=0)
+    assert output.read_bytes() == first
+
+
+def test_grids_are_thinned_evenly_to_what_a_page_shows(run):
+    for step in range(6, 200, 2):
+        shutil.copy(run / "samples" / "step_00000004.png", run / "samples" / f"step_{step:08d}.png")
+    steps, images, broken = read_grids(gather(run))
+    assert len(steps) == len(images) == MAX_GRIDS
+    assert (steps[0], steps[-1], broken) == (0, 198, 0)
+    assert max(np.diff(steps)) <= 2 * min(np.diff(steps))
 
 
 def test_without_plotly_there_is_one_clear_line(run, monkeypatch):
