@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from gan_jax import evaluation as evaluate
 from gan_jax import metrics
 from gan_jax.metrics.extractor import INCEPTION
 from gan_jax.report.gathering import Run, as_number
+from gan_jax.report.score_protocols import SCORE_PROTOCOL, Protocol, protocol_of, training_protocol
 
 _LOWER_IS_BETTER = frozenset({"fid", "kid"})
 _SHARES = frozenset({"precision", "recall", "density", "coverage"})
 _ORDER = ("fid", "kid", "inception_score", "precision", "recall", "density", "coverage")
-# What a key may carry between the metric and the extractor: how uncertain the score is.
-_SPREADS = ("standard_deviation", "standard_error", "stderr", "std", "se")
-# What a protocol says of the checkpoint and the kind of game, which a score is to compare.
-_OF_THE_GAME = frozenset({"step", "checkpoint", "family", "labels"})
-IN_TRAINING = "measured while training"
+# What a key may carry between the metric and the extractor: how uncertain the score is. Of several
+# the first is shown.
+_SPREADS = ("standard_error", "stderr", "se", "standard_deviation", "std")
 
 
 class Point(NamedTuple):
@@ -49,20 +46,6 @@ class Key(NamedTuple):
     metric: str
     extractor: str
     spread: str
-
-
-class Protocol(NamedTuple):
-    """How scores were measured: two that may be compared have equal ones.
-
-    Attributes:
-      base: All that is not of a single metric, as a string of no meaning to people.
-      line: The same for people.
-      settings: Of the metric alone, as "kid subsets 100"; empty where it has none.
-    """
-
-    base: str
-    line: str
-    settings: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -170,26 +153,16 @@ def _importance(series: Series):
 
 def _spreads(found: dict[str, float]) -> dict[str, float]:
     """{key of a score: how uncertain it is}."""
-    spreads = {}
-    for key, value in found.items():
-        parsed = parse_key(key)
-        if parsed.spread and math.isfinite(value):
-            spreads[metrics.metric_key(parsed.metric, parsed.extractor)] = value
-    return spreads
+    parsed = [(parse_key(key), value) for key, value in found.items() if math.isfinite(value)]
+    return {
+        metrics.metric_key(key.metric, key.extractor): value
+        for spread in reversed(_SPREADS)
+        for key, value in parsed
+        if key.spread == spread
+    }
 
 
 def _of_training(run: Run):
-    settings = run.config.get("evaluate")
-    # How often a run looks at itself changes nothing in what it sees.
-    fixed = {
-        key: value
-        for key, value in (settings if isinstance(settings, dict) else {}).items()
-        if key not in ("every", "patience", "stop", "weights", "metrics")
-    }
-    data = run.config.get("data")
-    name, split = (data.get("name"), data.get("split")) if isinstance(data, dict) else ("?", "?")
-    base = f"training of {name} {split} {_canonical(fixed)}"
-    protocol = Protocol(base, _training_line(fixed, f"{name} {split}"))
     # A result that was kept with its protocol says more than the same number in the log.
     kept = {(one["step"], *item) for one in run.evaluations for item in one["scores"].items()}
     for row in run.lines:
@@ -202,19 +175,7 @@ def _of_training(run: Run):
             key: value for key, value in found.items() if (row["step"], key, value) not in kept
         }
         if found:
-            yield row["step"], found, protocol
-
-
-def _training_line(settings: dict[str, Any], data: str) -> str:
-    generated, real = settings.get("num_images"), settings.get("num_real")
-    if not isinstance(generated, int):
-        return IN_TRAINING
-    extractor = metrics.EXTRACTOR_TITLES.get(settings.get("extractor"), settings.get("extractor"))
-    against = f"{real:,}" if real else "all"
-    return (
-        f"{IN_TRAINING}: {generated:,} generated against {against} real images of {data}; "
-        f"{extractor} (as config.json has it now)"
-    )
+            yield row["step"], found, training_protocol(run, row.get(SCORE_PROTOCOL))
 
 
 def _of_evaluations(run: Run):
@@ -227,47 +188,10 @@ def _of_evaluations(run: Run):
             yield evaluation["step"], of_metric, protocol_of(evaluation["protocol"], metric)
 
 
-def protocol_of(protocol: dict[str, Any], metric: str) -> Protocol:
-    """What of an evaluation's protocol concerns a metric.
-
-    Args:
-      protocol: As an evaluation keeps it.
-      metric: As "kid".
-
-    Returns:
-      The Protocol.
-    """
-    others = tuple(f"{other}_" for other in _ORDER)
-    base = {
-        key: value
-        for key, value in protocol.items()
-        if key not in _OF_THE_GAME and not key.startswith(others)
-    }
-    settings = {
-        key.replace("_", " "): value
-        for key, value in protocol.items()
-        if key.startswith(f"{metric}_")
-    }
-    try:
-        line = evaluate.describe_protocol(base)
-    except (KeyError, TypeError, ValueError):
-        # Written by another version, or by hand: then as it stands.
-        line = _listed(base) or "protocol not stated"
-    return Protocol(_canonical(base), line, _listed(settings))
-
-
 def numbers_of(series: Iterable[Series]) -> dict[str, int]:
     """{base of a protocol: its number on the page, from 1}."""
     bases = dict.fromkeys(one.protocol.base for one in series)
     return {base: number for number, base in enumerate(bases, 1)}
-
-
-def _listed(values: dict[str, Any]) -> str:
-    return ", ".join(f"{key} {value}" for key, value in values.items())
-
-
-def _canonical(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, default=str)
 
 
 def decline(series: Series) -> str:

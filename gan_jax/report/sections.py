@@ -10,6 +10,7 @@ from gan_jax.report.charts import Chart, Line, line_chart
 from gan_jax.report.gathering import Run, as_number
 from gan_jax.report.markup import Markup, element, join, table
 from gan_jax.report.page import Page
+from gan_jax.report.score_protocols import SCORE_PROTOCOL
 from gan_jax.report.scores import Series, decline, numbers_of, verdict
 
 _PROBABILITIES = (
@@ -92,7 +93,8 @@ def training_seconds(run: Run) -> float | None:
         rate = as_number(line.get("time/steps_per_second"))
         if rate is not None and rate > 0:
             total += (line["step"] - previous) / rate
-        previous = line["step"]
+            # A rate holds since the rate before it: lines of scores in between have none.
+            previous = line["step"]
     return total or None
 
 
@@ -155,7 +157,7 @@ def views_chart(run: Run) -> Chart | None:
 def _other_charts(run: Run) -> list[Chart | None]:
     """What families log besides, a chart each: norms of gradients, penalties."""
     known = ("loss/", "critic/", "probability/", "time/", "score/")
-    names = {name for line in run.lines for name in line} - {"step", "epoch"}
+    names = {name for line in run.lines for name in line} - {"step", "epoch", SCORE_PROTOCOL}
     return [
         line_chart(name, [Line(name, *points_of(run, name))], y_title=name.rpartition("/")[2])
         for name in sorted(names)

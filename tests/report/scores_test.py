@@ -6,13 +6,12 @@ import math
 import pytest
 
 from gan_jax.report.gathering import Run
+from gan_jax.report.score_protocols import Protocol, protocol_of
 from gan_jax.report.scores import (
     Point,
-    Protocol,
     Series,
     numbers_of,
     parse_key,
-    protocol_of,
     series_of,
     title_of,
     verdict,
@@ -25,8 +24,9 @@ CONFIG = {
 }
 
 
-def make_run(path, *, lines=(), evaluations=()):
-    return Run(path, "run", CONFIG, {}, list(lines), list(evaluations), None, [], ())
+def make_run(path, *, lines=(), evaluations=(), config=CONFIG, info=None):
+    info = {"image_shape": [32, 32, 3]} if info is None else info
+    return Run(path, "run", config, info, list(lines), list(evaluations), None, [], ())
 
 
 def evaluation(step, protocol, **found):
@@ -84,14 +84,70 @@ def test_protocols_are_kept_apart_and_steps_are_not(tmp_path):
     found = series_of(run)
     assert [[point.value for point in one.points] for one in found] == [[3.0, 2.0], [9.0], [1.0]]
     assert found[0].protocol.line == "fake_count 10"
-    assert found[1].protocol.line.startswith(
+    assert found[1].protocol.line == (
         "measured while training: 10,000 generated against all real images of cifar10 train; "
-        "Inception-v3 2015-12-05"
+        "32x32x3; Inception-v3 2015-12-05; raw generator weights (as config.json has it now)"
     )
     assert len({one.protocol for one in found}) == 3
     # Another run with the same protocol is comparable.
     again = series_of(make_run(tmp_path, evaluations=[evaluation(7, {"fake_count": 10}, fid=1.0)]))
     assert again[0].protocol == found[0].protocol
+
+
+def test_lines_of_the_log_are_joined_by_the_name_of_their_protocol(tmp_path):
+    one, other = "0123456789abcdef", "fedcba9876543210"
+    lines = [
+        {"step": 1, "score/fid": 9.0, "score_protocol": one},
+        {"step": 2, "score/fid": 8.0, "score_protocol": other},
+        {"step": 3, "score/fid": 7.0, "score_protocol": one},
+        {"step": 4, "score/fid": 6.0},
+    ]
+    found = series_of(make_run(tmp_path, lines=lines))
+    assert [[point.step for point in series.points] for series in found] == [[1, 3], [2], [4]]
+    assert [other in series.protocol.line for series in found] == [False, True, False]
+    assert len(numbers_of(found)) == 3
+    # The same name is the same protocol, whatever the configs have come to say since.
+    changed = CONFIG | {"evaluate": {"num_images": 7}, "ema_decay": 0.5}
+    again = series_of(make_run(tmp_path, lines=lines[:1], config=changed))
+    assert len(numbers_of([found[0], *again])) == 1
+
+
+@pytest.mark.parametrize(
+    ("config", "info"),
+    [
+        ({}, {"image_shape": [64, 64, 3]}),
+        ({}, {"image_shape": [32, 32, 3], "present_classes": [1]}),
+        ({"data": CONFIG["data"] | {"image_size": 64}}, None),
+        ({"data": CONFIG["data"] | {"classes": ["cat"]}}, None),
+        ({"ema_decay": 0.999}, None),
+        ({"precision": "bfloat16"}, None),
+    ],
+)
+def test_runs_on_other_images_or_weights_are_not_comparable_by_their_logs(tmp_path, config, info):
+    line = {"step": 1, "score/fid": 9.0}
+    own = series_of(make_run(tmp_path, lines=[line]))
+    other = series_of(make_run(tmp_path, lines=[line], config=CONFIG | config, info=info))
+    assert len(numbers_of([*own, *own])) == 1
+    assert len(numbers_of([*own, *other])) == 2
+
+
+def test_a_line_whose_scores_were_kept_with_their_protocol_adds_nothing(tmp_path):
+    run = make_run(
+        tmp_path,
+        lines=[{"step": 1, "score/fid": 9.0, "score_protocol": "0123456789abcdef"}],
+        evaluations=[evaluation(1, {"fake_count": 10}, fid=9.0)],
+    )
+    (series,) = series_of(run)
+    assert series.protocol.line == "fake_count 10"
+
+
+def test_of_several_uncertainties_the_standard_error_is_shown(tmp_path):
+    for found in (
+        {"kid": 0.5, "kid_std": 0.3, "kid_standard_error": 0.1},
+        {"kid": 0.5, "kid_standard_error": 0.1, "kid_std": 0.3},
+    ):
+        (series,) = series_of(make_run(tmp_path, evaluations=[evaluation(1, {}, **found)]))
+        assert series.points == (Point(1, 0.5, 0.1),)
 
 
 def test_the_score_that_says_most_comes_first(tmp_path):
@@ -134,17 +190,20 @@ def test_a_protocol_of_this_version_is_written_as_evaluation_writes_it():
         "split": "test",
         "classes": list(range(10)),
         "real_count": 10_000,
+        "real_shape": [32, 32, 3],
         "fake_count": 5_000,
         "extractor": "inception",
         "extractor_title": "Inception-v3 2015-12-05",
         "resize": "TF1 bilinear to 299",
         "weights_sha256": "6726825d0af5f729",
         "generator_weights": "averaged",
+        "precision": "float32",
         "truncation": 0.0,
         "seed": 0,
     }
     line = protocol_of(protocol | {"step": 400}, "fid").line
-    assert "5,000 generated against 10,000 real images of cifar10 test" in line
+    assert "5,000 generated against 10,000 real images" in line
+    assert "cifar10 test" in line
     assert "TF1 bilinear to 299" in line
     assert "400" not in line
 
