@@ -1,214 +1,300 @@
 """Trains gan_jax and the PyTorch reference equally long on the same data, and scores both.
 
-    python benchmarks/quality.py --torch-python=/path/to/python-with-torch --device=cuda
+    python benchmarks/quality.py --torch-python=/path/to/python-with-torch --device=cuda --json=FILE
 
-Both frameworks train DCGAN (second recipe, without augmentation) and WGAN-GP (five critic steps) on
-CIFAR-10, read through gan_jax's own data path. Every `--every` steps both are scored by the same
-extractor against the same images: gan_jax by its evaluation in training, PyTorch's samples by
-`--mode=evaluate --images`. Prints a table, and keeps every score as JSON. gan_jax's runs resume
-where a first call was cut short; PyTorch's begin anew, but finished ones are not run again.
+Both train DCGAN (second recipe, without augmentation) and WGAN-GP (five critic steps) on CIFAR-10,
+read through gan_jax's own data path, and keep their generators every `--every` steps. Then
+`--mode=evaluate` scores what these generate, by one extractor against the same images. Prints a
+table, and keeps every score with its protocol as JSON.
+
+What a training depends on is its request, and a hash of that names its folder; scores lie in it in
+a folder that the options of the evaluation name. So a second call does again only what was asked
+for otherwise. gan_jax's training resumes where a first call was cut short; PyTorch's begins anew.
 """
 
-import argparse
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+from compare import conditions
+from comparison_summary import spread, write_json
+from quality_request import (
+    CONFIGS,
+    evaluation_request,
+    matmul_precision,
+    parse_arguments,
+    scores_folder,
+    summarize,
+    training_folder,
+    training_request,
+)
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
-CONFIGS = {
-    "dcgan": (
-        "configs/dcgan_smoothed_cifar10.py",
-        "--config.data.augment.flip=False",
-        "--config.data.augment.crop_padding=0",
-        "--config.data.augment.rotation_degrees=0.0",
-    ),
-    "wgan_gp": ("configs/wgan_gp_cifar10.py",),
+MAIN = ROOT / "main.py"
+WORKER = HERE / "torch_quality_worker.py"
+EXPLANATION = (
+    "Each result holds the options that it was trained and scored with. conditions are of when its "
+    "training began, environment of its framework. steps_per_second is of either framework the "
+    "spread over windows of window_steps steps, without the first, in which it compiles and warms "
+    "up; scoring and sampling are left out."
+)
+# Each is a process of its own: this one must not take the accelerator's memory from the others.
+LOOK_ROUND = """
+import json, sys, jax
+from gan_jax import metrics, protocols, telemetry
+extractor, weights, names = sys.argv[1:]
+try:
+    protocols.check_metrics(names.split(","))
+    sha256 = metrics.make_extractor(extractor, weights=weights or None).weights_sha256
+except (OSError, ValueError) as error:
+    sys.exit(f"error: {error}")
+first = names.split(",")[0]
+best = {
+    "key": metrics.metric_key(first, extractor),
+    "title": metrics.metric_title(first, extractor),
+    "lower_is_better": first in protocols.LOWER_IS_BETTER,
 }
-CRITIC_STEPS = {"dcgan": 1, "wgan_gp": 5}
+environment = telemetry.environment()
+print(json.dumps({"environment": environment, "weights_sha256": sha256, "best": best}))
+"""
+EXPORT = """
+import hashlib, importlib, json, os, sys
+import numpy as np
+from gan_jax import run_setup
+module = sys.argv[1].removesuffix(".py").replace("/", ".")
+try:
+    dataset = run_setup.load_data(importlib.import_module(module).get_config())
+except (OSError, ValueError) as error:
+    sys.exit(f"error: {error}")
+images = np.ascontiguousarray(dataset.images)
+sha256 = hashlib.sha256(images).hexdigest()
+path = os.path.join(sys.argv[2], f"data_{sha256[:16]}.npy")
+if not os.path.exists(path):
+    partial = os.path.join(sys.argv[2], f".data_{os.getpid()}.npy")
+    np.save(partial, images)
+    os.replace(partial, path)
+print(json.dumps({"name": dataset.name, "images": len(images), "sha256": sha256}))
+"""
+ON_FEWER_PROCESSORS = """
+import os, sys
+sys.path.insert(0, sys.argv[1])
+import worker_protocol
+worker_protocol.restrict_threads(int(sys.argv[2]))
+os.execvp(sys.argv[3], sys.argv[3:])
+"""
 
 
-def parse_arguments(arguments=None):
-    """Reads the command line; a mistake ends the process with status 2 and one line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--systems", default="dcgan,wgan_gp")
-    parser.add_argument("--frameworks", default="jax,torch")
-    parser.add_argument("--steps", type=int, default=50_000)
-    parser.add_argument("--every", type=int, default=5_000, help="steps between two scores")
-    parser.add_argument("--num-images", type=int, default=10_000)
-    parser.add_argument("--num-real", type=int, default=0, help="0 for all")
-    parser.add_argument("--extractor", default="efficientnet_lite0")
-    parser.add_argument("--metrics", default="fid")
-    parser.add_argument("--weights", default="", help="the extractor's file")
-    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
-    parser.add_argument("--variant", default="", help="PyTorch's; its fastest kind by default")
-    parser.add_argument("--precision", default="float32", choices=("float32", "bfloat16"))
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--torch-python", default=sys.executable)
-    parser.add_argument("--folder", type=Path, default=Path("runs/quality"))
-    parser.add_argument("--json", type=Path, required=True)
-    options = parser.parse_args(arguments)
-    for name, known in (("systems", CONFIGS), ("frameworks", ("jax", "torch"))):
-        chosen = getattr(options, name).split(",")
-        if unknown := [item for item in chosen if item not in known]:
-            parser.error(f"--{name}: unknown {unknown[0]}; there are {', '.join(known)}")
-        setattr(options, name, chosen)
-    if options.steps < 1 or options.every < 1:
-        parser.error("--steps and --every must be at least 1")
-    return options
+class QualityError(RuntimeError):
+    """The comparison cannot be made; one line."""
 
 
-def config_arguments(system: str) -> list[str]:
-    """What names the experiment on main.py's command line."""
-    config, *overrides = CONFIGS[system]
-    return [f"--config={config}", *overrides]
-
-
-def train_jax(system: str, options) -> dict:
-    """Trains by main.py with evaluation, and returns {"scores": {step: {...}}, "seconds": ...}."""
-    workdir = (options.folder / f"jax_{system}").resolve()
-    metrics = ",".join(f"'{name}'" for name in options.metrics.split(","))
-    _main(
-        *config_arguments(system),
-        f"--workdir={workdir}",
-        f"--config.steps={options.steps}",
-        f"--config.precision={options.precision}",
-        f"--config.sample_every={options.every}",
-        f"--config.checkpoint_every={options.every}",
-        f"--config.evaluate.every={options.every}",
-        f"--config.evaluate.extractor={options.extractor}",
-        f"--config.evaluate.weights={options.weights}",
-        f"--config.evaluate.metrics=({metrics},)",
-        f"--config.evaluate.num_images={options.num_images}",
-        f"--config.evaluate.num_real={options.num_real}",
-    )
-    lines = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
-    scores = {
-        line["step"]: {k.removeprefix("score/"): v for k, v in line.items() if "score/" in k}
-        for line in lines
-        if any("score/" in key for key in line)
+def train(request: Mapping[str, Any], folder: Path, machine, options) -> dict[str, Any]:
+    """Trains what is asked for, unless that is done: {steps_per_second, environment, ...}."""
+    done = folder / "trained.json"
+    if done.exists():
+        return json.loads(done.read_text())
+    write_json(folder / "request.json", request)
+    before = conditions()
+    if request["framework"] == "jax":
+        windows, environment = _train_jax(request, folder, options), machine["environment"]
+    else:
+        windows, environment = _train_torch(request, folder, options)
+    # Both frameworks compile, choose their kernels and fill their optimizers in the first.
+    rates = [w["steps_per_second"] for w in windows if w["step"] > request["window_steps"]]
+    trained = {
+        "steps_per_second": spread(rates) | {"windows": len(rates)} if rates else None,
+        "environment": environment,
+        "conditions": before,
     }
-    rates = [x["time/steps_per_second"] for x in lines if "time/steps_per_second" in x]
-    median = sorted(rates)[len(rates) // 2] if rates else None
-    return {"scores": scores, "median_steps_per_second": median}
+    write_json(folder / "windows.json", windows)
+    write_json(done, trained)
+    return trained
 
 
-def train_torch(system: str, options) -> dict:
-    """Trains the reference, scores what it saved, and returns the same as `train_jax`."""
-    folder = (options.folder / f"torch_{system}").resolve()
-    folder.mkdir(parents=True, exist_ok=True)
-    data = folder / "train.npy"
-    if not data.exists():
-        _export(system, data)
-    done = folder / "done.json"
-    if not done.exists():
-        settings = {
-            "system": system,
-            "variant": options.variant
-            or ("cuda_graphs_channels_last" if options.device == "cuda" else "channels_last"),
-            "critic_steps": CRITIC_STEPS[system],
-            "precision": options.precision,
-            "device": options.device,
-            "threads": options.threads,
-            "data": str(data),
-        }
-        request = {
-            "settings": settings,
-            "steps": options.steps,
-            "every": options.every,
-            "count": options.num_images,
-            "folder": str(folder),
-        }
-        worker = [options.torch_python, str(HERE / "torch_quality_worker.py"), json.dumps(request)]
-        output = subprocess.run(worker, check=True, stdout=subprocess.PIPE, text=True).stdout
-        done.write_text(json.dumps({**json.loads(output.splitlines()[-1]), "settings": settings}))
-    scores = {}
-    for file in sorted(folder.glob("step_*.npz")):
-        step = int(file.stem.removeprefix("step_"))
-        result = folder / f"{file.stem}.json"
+def _train_jax(request, folder: Path, options) -> list[dict[str, float]]:
+    workdir = folder / "run"
+    config, *overrides = request["config"]
+    _run(
+        [
+            *(sys.executable, str(MAIN), f"--config={config}", *overrides),
+            f"--workdir={workdir}",
+            f"--config.steps={options.steps}",
+            f"--config.precision={options.precision}",
+            f"--config.log_every={request['window_steps']}",
+            "--config.sample_every=0",
+            f"--config.checkpoint_every={options.every}",
+            f"--config.keep_checkpoints={options.steps // options.every}",
+        ],
+        "gan_jax's training",
+        options,
+        threads=options.threads,
+    )
+    lines = map(json.loads, (workdir / "metrics.jsonl").read_text().splitlines())
+    rate = "time/steps_per_second"
+    return [{"step": x["step"], "steps_per_second": x[rate]} for x in lines if rate in x]
+
+
+def _train_torch(request, folder: Path, options) -> tuple[list[dict[str, float]], dict[str, Any]]:
+    data = options.folder / f"data_{request['data']['sha256'][:16]}.npy"
+    asked = {
+        "command": "train",
+        "settings": request["settings"] | {"data": str(data)},
+        "folder": str(folder),
+        **{name: request[name] for name in ("steps", "every", "window_steps")},
+    }
+    worker = [options.torch_python, str(WORKER), json.dumps(asked)]
+    answer = _run(worker, "PyTorch's training", options, threads=options.threads)
+    return answer["windows"], answer["environment"]
+
+
+def score(training, evaluation, folder: Path, options) -> list[dict[str, Any]]:
+    """Scores every kept step that is not scored yet; each whole result, its protocol included."""
+    scores = scores_folder(evaluation, folder)
+    write_json(scores / "request.json", evaluation)
+    found = []
+    for step in range(options.every, options.steps + 1, options.every):
+        result = scores / f"step_{step:08d}.json"
         if not result.exists():
-            _main(
-                "--mode=evaluate",
-                *config_arguments(system),
-                f"--images={file}",
-                f"--extractor={options.extractor}",
-                *([f"--weights={options.weights}"] if options.weights else []),
-                f"--metrics={options.metrics}",
-                f"--num_real={options.num_real}",
-                f"--json={result}",
+            what = (
+                [f"--workdir={folder / 'run'}", f"--checkpoints={step}"]
+                if training["framework"] == "jax"
+                else [f"--images={_torch_images(training, step, folder, options)}"]
             )
-        scores[step] = json.loads(result.read_text())[0]["scores"]
-    known = json.loads(done.read_text())
-    return {
-        "scores": scores,
-        "median_steps_per_second": options.steps / known["seconds"],
-        "settings": known["settings"],
-        "torch": known["torch"],
-    }
+            _run(
+                [
+                    *(sys.executable, str(MAIN), "--mode=evaluate", *what),
+                    f"--config={CONFIGS[training['system']][0]}",
+                    f"--extractor={options.extractor}",
+                    *([f"--weights={options.weights}"] if options.weights else []),
+                    f"--metrics={options.metrics}",
+                    f"--num_images={options.num_images}",
+                    f"--num_real={options.num_real}",
+                    f"--json={result}",
+                ],
+                f"the evaluation of step {step}",
+                options,
+            )
+        found.append({**json.loads(result.read_text())[0], "step": step})
+    return found
 
 
-def _main(*arguments: str) -> None:
-    subprocess.run([sys.executable, str(ROOT / "main.py"), *arguments], check=True, cwd=ROOT)
+def _torch_images(training, step: int, folder: Path, options) -> Path:
+    """Images of PyTorch's generator after `step` steps, drawn unless they are there."""
+    path = folder / f"images_{options.num_images}" / f"step_{step:08d}.npz"
+    if not path.exists():
+        asked = {
+            "command": "sample",
+            "settings": training["settings"],
+            "folder": str(folder),
+            "step": step,
+            "count": options.num_images,
+            "output": str(path),
+        }
+        worker = [options.torch_python, str(WORKER), json.dumps(asked)]
+        _run(worker, f"PyTorch's sampling of step {step}", options)
+    return path
 
 
-def _export(system: str, path: Path) -> None:
-    """Writes the training images, as gan_jax reads them, for a process without gan_jax."""
-    script = (
-        "import sys, numpy as np, importlib.util\n"
-        "from gan_jax import run_setup\n"
-        "spec = importlib.util.spec_from_file_location('config', sys.argv[1])\n"
-        "module = importlib.util.module_from_spec(spec); spec.loader.exec_module(module)\n"
-        "np.save(sys.argv[2], run_setup.load_data(module.get_config()).images)\n"
+def _environment(options) -> dict[str, str]:
+    """Variables of every process: one device of the kind that is asked for."""
+    if options.device == "cpu":
+        return {**os.environ, "JAX_PLATFORMS": "cpu"}
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
+    variables = {**os.environ, "CUDA_VISIBLE_DEVICES": visible}
+    if precision := matmul_precision(options):
+        variables["JAX_DEFAULT_MATMUL_PRECISION"] = precision
+    return variables
+
+
+def _run(command: list[str], what: str, options, *, threads: int | None = None) -> Any:
+    """Runs a process and returns the JSON of its last line, None if that is none."""
+    if threads is not None:
+        command = [sys.executable, "-c", ON_FEWER_PROCESSORS, str(HERE), str(threads), *command]
+    ended = subprocess.run(
+        command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=_environment(options)
     )
-    command = [sys.executable, "-c", script, CONFIGS[system][0], str(path)]
-    subprocess.run(command, check=True, cwd=ROOT)
+    lines = ended.stdout.splitlines()
+    if ended.returncode:
+        raise QualityError(f"{what} ended with status {ended.returncode}, see above")
+    try:
+        return json.loads(lines[-1]) if lines else None
+    except ValueError:
+        return None
 
 
-def summarize(results: dict, key: str, *, lower_is_better: bool = True) -> list[str]:
-    """A table: system, framework, the best score and its step, the last, steps/s."""
-    lines = [
-        f"{'system':10}{'framework':11}{'best ' + key:>32}{'at step':>10}{'last':>9}{'steps/s':>9}"
-    ]
-    choose = min if lower_is_better else max
-    for system, frameworks in results.items():
-        for framework, found in frameworks.items():
-            scores = {int(step): values[key] for step, values in found["scores"].items()}
-            best = choose(scores, key=scores.get)
-            rate = found["median_steps_per_second"]
-            lines.append(
-                f"{system:10}{framework:11}{scores[best]:32.3f}{best:10d}"
-                f"{scores[max(scores)]:9.3f}{rate or float('nan'):9.1f}"
-            )
-    return lines
+def look_round(options) -> dict[str, Any]:
+    """What JAX runs on, and the extractor's weights; refuses another device than asked for.
+
+    Raises:
+      QualityError: In one line.
+    """
+    weights, names = options.weights, options.metrics
+    command = [sys.executable, "-c", LOOK_ROUND, options.extractor, weights, names]
+    machine = _run(command, "the look at extractor and device", options)
+    wanted = "gpu" if options.device == "cuda" else "cpu"
+    there = machine["environment"]
+    if "jax" in options.frameworks and (there["platform"], there["devices"]) != (wanted, 1):
+        raise QualityError(
+            f"--device={options.device} needs JAX on one {wanted}, it has {there['devices']} "
+            f"{there['platform']} device(s): install JAX for that device, or leave gan_jax out by "
+            "--frameworks=torch"
+        )
+    return machine
 
 
-def main(arguments=None) -> None:
-    """Runs what is asked for and writes the JSON after every part."""
+def export(system: str, options) -> dict[str, Any]:
+    """Keeps the images as gan_jax reads them, for PyTorch: {name, images, sha256}."""
+    options.folder.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-c", EXPORT, CONFIGS[system][0], str(options.folder)]
+    return _run(command, "the look at the data", options)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Results of earlier calls, each under the name of its folders."""
+    if not path.exists():
+        return {}
+    try:
+        content = json.loads(path.read_text())
+        if content["explanation"] == EXPLANATION:
+            return content["results"]
+    except (ValueError, KeyError, TypeError):
+        pass
+    raise QualityError(f"{path} holds no results of this program: give a new --json")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs what is asked for, writes the JSON after every part; returns the exit status."""
     options = parse_arguments(arguments)
-    sys.path.insert(0, str(ROOT))
-    from gan_jax import evaluation, metrics, telemetry
-
-    evaluation.check_metrics(options.metrics.split(","))
-    kept = json.loads(options.json.read_text())["results"] if options.json.exists() else {}
-    for system in options.systems:
-        for framework in options.frameworks:
-            train = {"jax": train_jax, "torch": train_torch}[framework]
-            kept.setdefault(system, {})[framework] = train(system, options)
-            settings = {k: str(v) if isinstance(v, Path) else v for k, v in vars(options).items()}
-            settings.pop("torch_python")
-            telemetry.write_json_atomically(
-                options.json,
-                {
-                    "results": kept,
-                    "options": settings,
-                    "environment": telemetry.environment(),
-                },
-            )
-    first = options.metrics.split(",")[0]
-    key = metrics.metric_key(first, options.extractor)
-    print("\n".join(summarize(kept, key, lower_is_better=first in evaluation.LOWER_IS_BETTER)))
+    try:
+        kept, machine = _read(options.json), look_round(options)
+        evaluation = evaluation_request(machine["weights_sha256"], options)
+        results = []
+        for system in options.systems:
+            data = export(system, options)
+            for framework in options.frameworks:
+                training = training_request(system, framework, data, options)
+                folder = training_folder(training, options)
+                results.append(
+                    {
+                        "training": training,
+                        "evaluation": evaluation,
+                        "trained": train(training, folder, machine, options),
+                        "scores": score(training, evaluation, folder, options),
+                    }
+                )
+                kept[f"{folder.name}/{scores_folder(evaluation, folder).name}"] = results[-1]
+                write_json(options.json, {"explanation": EXPLANATION, "results": kept})
+    except (QualityError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(summarize(results, **machine["best"]))
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
