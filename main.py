@@ -153,6 +153,13 @@ def _sample() -> int:
 def _evaluate() -> int:
     from gan_jax.evaluate_run import evaluate_run
 
+    if FLAGS.best or FLAGS.checkpoint_step is not None:
+        asked = "best" if FLAGS.best else FLAGS.checkpoint_step
+        raise UsageError(f"--mode=evaluate takes --checkpoints={asked}")
+    if FLAGS.images is not None:
+        for name in ("ema", "sample_seed", "truncation"):
+            if FLAGS[name].present:
+                raise UsageError(f"--{name} belongs to a generator, and --images has none")
     options = {"names": FLAGS.metrics} if FLAGS.metrics else {}
     evaluate_run(
         FLAGS.workdir,
@@ -222,6 +229,8 @@ def main(argv: list[str]) -> int:
         if FLAGS.mode not in MODES:
             raise UsageError(f"unknown --mode={FLAGS.mode}{_nearest(FLAGS.mode, list(MODES))}")
         if FLAGS.distributed:
+            if FLAGS.mode != "train":
+                raise UsageError(f"--distributed is for --mode=train, not {FLAGS.mode}")
             import jax
 
             jax.distributed.initialize(FLAGS.coordinator, FLAGS.num_processes, FLAGS.process_id)
@@ -238,7 +247,11 @@ def main(argv: list[str]) -> int:
     except RuntimeError as error:
         if "RESOURCE_EXHAUSTED" not in str(error):
             raise
-        return _fail(UsageError("the device has too little memory: lower config.batch_size"))
+        return _fail(
+            UsageError(
+                "the device has too little memory: lower config.batch_size (--eval_batch_size)"
+            )
+        )
     except KeyboardInterrupt:
         # Before the first step, or a second time: there is nothing new to save.
         print("interrupted", file=sys.stderr, flush=True)

@@ -32,7 +32,7 @@ def measure(count: int, metrics: list[str], resolution: int) -> dict[str, float]
     import numpy as np
 
     from configs import dcgan_cifar10
-    from gan_jax import core, data, evaluation, fakes, gans
+    from gan_jax import core, data, evaluation, fakes, gans, protocols
     from gan_jax.metrics import efficientnet_lite0
     from gan_jax.reference import make_reference
 
@@ -40,7 +40,7 @@ def measure(count: int, metrics: list[str], resolution: int) -> dict[str, float]
     pixels = random.integers(0, 256, (512, 32, 32, 3), np.uint8)
     real = data.ImageDataset(pixels, np.zeros(512, np.int32), (), "noise", "train")
     extractor = efficientnet_lite0(resolution=resolution)
-    keep = evaluation.needs_features(metrics)
+    keep = protocols.needs_features(metrics)
     reference = make_reference(extractor, real, keep_features=keep)
     evaluator = evaluation.Evaluator(extractor, reference, metrics)
     config = dcgan_cifar10.get_config()

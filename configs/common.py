@@ -66,7 +66,9 @@ def base() -> ConfigDict:
     config.keep_checkpoints = 3  # the newest few are kept
 
     config.evaluate = ConfigDict()  # while training, against the training data
-    config.evaluate.every = 0  # steps between evaluations, 0 for none
+    # Steps between evaluations, 0 for none. A call to the device ends at each: take a multiple of
+    # log_every, say, rather than 7.
+    config.evaluate.every = 0
     config.evaluate.metrics = ("fid",)  # the first says which checkpoint is the best
     config.evaluate.extractor = "inception"  # inception, efficientnet_lite0 (needs no download)
     config.evaluate.weights = ""  # the extractor's file; empty for where it looks

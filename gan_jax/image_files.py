@@ -1,8 +1,10 @@
-"""Images of any origin, read a batch at a time: a folder of pictures, or an `.npz`."""
+"""Images of any origin: a folder of pictures, read a batch at a time, or an `.npz`."""
 
 from __future__ import annotations
 
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -10,6 +12,14 @@ from typing import NamedTuple
 import numpy as np
 
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
+# Eight bits a channel and nothing else; what Pillow makes of the others is not what was drawn.
+_MODES = ("1", "L", "P", "RGB")
+# All that a damaged or hostile .npz was seen to raise.
+_DAMAGE = (
+    *(ValueError, KeyError, EOFError, AttributeError, TypeError, NotImplementedError),
+    *(RuntimeError, OverflowError, MemoryError, OSError),
+    *(zipfile.BadZipFile, zlib.error, tokenize.TokenError, SyntaxError),
+)
 
 
 class ImageFiles(NamedTuple):
@@ -17,11 +27,14 @@ class ImageFiles(NamedTuple):
 
     Attributes:
       count: How many there are.
-      batches: Called with a batch size, yields uint8 [B, H, W, C], C being 1 or 3.
+      shape: (H, W, C) of each, C being 1 or 3.
+      batches: `batches(rows, size)` yields uint8 [B, H, W, C] with B up to `size`, of the images
+        with these numbers, in their order.
     """
 
     count: int
-    batches: Callable[[int], Iterator[np.ndarray]]
+    shape: tuple[int, int, int]
+    batches: Callable[[np.ndarray, int], Iterator[np.ndarray]]
 
 
 def open_images(path: str | Path) -> ImageFiles:
@@ -30,11 +43,12 @@ def open_images(path: str | Path) -> ImageFiles:
     They are not resized: all must have the size of the first.
 
     Args:
-      path: A folder of PNG, JPEG, WebP or BMP files, or an `.npz` with an array `images`, uint8
-        [N, H, W, C], as `--mode=sample` writes it.
+      path: A folder of PNG, JPEG, WebP or BMP files with eight bits a channel, or an `.npz` with an
+        array `images`, uint8 [N, H, W, C], as `--mode=sample` writes it, which is read whole.
 
     Raises:
-      ValueError: If there are no images, or a file is none or has another size (while iterating).
+      ValueError: If there are no images, or a file is none, transparent, of more than eight bits,
+        or has another size (for all but the first while iterating).
       OSError: If nothing is there.
     """
     path = Path(path)
@@ -42,16 +56,25 @@ def open_images(path: str | Path) -> ImageFiles:
         files = sorted(f for f in path.rglob("*") if f.suffix.lower() in _SUFFIXES)
         if not files:
             raise ValueError(f"{path} holds no images ({', '.join(_SUFFIXES)})")
-        return ImageFiles(len(files), lambda size: _read_folder(files, size))
+        shape = _read(files[0]).shape
+        return ImageFiles(
+            len(files), shape, lambda rows, size: _read_folder(files, shape, rows, size)
+        )
     if not path.exists():
         raise FileNotFoundError(f"there is no {path}: give a folder of images or an .npz")
     images = _read_npz(path)
-    return ImageFiles(len(images), lambda size: _cut(images, size))
+    if not len(images):
+        raise ValueError(f"{path} holds no images: its array images is empty")
+    return ImageFiles(
+        len(images),
+        images.shape[1:],
+        lambda rows, size: (images[part] for part in _cut(rows, size)),
+    )
 
 
-def _cut(images: np.ndarray, size: int) -> Iterator[np.ndarray]:
-    for start in range(0, len(images), size):
-        yield images[start : start + size]
+def _cut(rows: np.ndarray, size: int) -> Iterator[np.ndarray]:
+    for start in range(0, len(rows), size):
+        yield rows[start : start + size]
 
 
 def _read_npz(path: Path) -> np.ndarray:
@@ -59,9 +82,10 @@ def _read_npz(path: Path) -> np.ndarray:
         # Opened here, as NumPy leaves what it cannot read open.
         with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
             images = file["images"]
-    except (ValueError, KeyError, EOFError, AttributeError, TypeError, zipfile.BadZipFile) as error:
+    except _DAMAGE as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise ValueError(
-            f"{path} cannot be read ({error}): give an .npz with an array images, or a folder"
+            f"{path} cannot be read ({reason}): give an .npz with an array images, or a folder"
         ) from None
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3):
         raise ValueError(
@@ -71,24 +95,35 @@ def _read_npz(path: Path) -> np.ndarray:
     return images
 
 
-def _read_folder(files: list[Path], size: int) -> Iterator[np.ndarray]:
-    first = _read(files[0])
-    for start in range(0, len(files), size):
-        images = [_read(file) for file in files[start : start + size]]
-        for file, image in zip(files[start : start + size], images, strict=True):
-            if image.shape != first.shape:
+def _read_folder(
+    files: list[Path], shape: tuple[int, ...], rows: np.ndarray, size: int
+) -> Iterator[np.ndarray]:
+    for part in _cut(rows, size):
+        images = []
+        for row in part:
+            image = _read(files[row])
+            if image.shape != shape:
                 raise ValueError(
-                    f"{file} is {image.shape[1]}x{image.shape[0]}, {files[0].name} "
-                    f"{first.shape[1]}x{first.shape[0]}: resize them to one size first"
+                    f"{files[row]} is {image.shape[1]}x{image.shape[0]}, {files[0].name} "
+                    f"{shape[1]}x{shape[0]}: resize them to one size first"
                 )
+            images.append(image)
         yield np.stack(images)
 
 
 def _read(file: Path) -> np.ndarray:
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
     try:
         with Image.open(file) as image:
-            return np.asarray(image.convert("RGB"))
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
-        raise ValueError(f"{file} is no image that can be read ({error})") from None
+            if image.mode in _MODES and "transparency" not in image.info:
+                return np.asarray(image.convert("RGB"))
+            mode = image.mode
+    # What Pillow raises depends on the format and on the damage.
+    except Exception as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ValueError(f"{file} is no image that can be read ({reason})") from None
+    raise ValueError(
+        f"{file} is of Pillow's mode {mode}: save it as RGB or grey with eight bits a channel and "
+        "without transparency"
+    )

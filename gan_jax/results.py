@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gan_jax import evaluation, telemetry
+from gan_jax import protocols, telemetry
 
 
 def make_result(
@@ -18,6 +18,7 @@ def make_result(
     step: int | None,
     count: int,
     seconds: float,
+    in_training: bool = False,
 ) -> dict[str, Any]:
     """A result, JSON-able.
 
@@ -27,16 +28,18 @@ def make_result(
       step: Of the checkpoint; None for images of unknown origin.
       count: Images that were scored.
       seconds: That it took to draw, look and score.
+      in_training: Whether the run scored itself.
 
     Returns:
-      step, scores, protocol, line (all of it in one line), environment, seconds and
+      step, in_training, scores, protocol, line (all of it in one line), environment, seconds and
       images_per_second.
     """
     return {
         "step": step,
+        "in_training": in_training,
         "scores": dict(scores),
         "protocol": dict(protocol),
-        "line": evaluation.describe(scores, protocol),
+        "line": protocols.describe(scores, protocol),
         "environment": telemetry.environment(),
         "seconds": round(seconds, 3),
         "images_per_second": round(count / seconds, 2),
@@ -54,3 +57,15 @@ def keep_result(folder: Path, result: Mapping[str, Any]) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     telemetry.write_json_atomically(path, result)
     return path
+
+
+def drop_results_after(folder: Path, step: int) -> None:
+    """Drops what a run that goes on at `step` had found of itself later: it will be found again."""
+    for path in folder.glob("step_*.json"):
+        try:
+            result = json.loads(path.read_text())
+            later = bool(result["in_training"]) and result["step"] > step
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # Not ours to judge.
+        if later:
+            path.unlink()

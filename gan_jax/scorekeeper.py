@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ml_collections import ConfigDict
 
-from gan_jax import core, results, scoring, telemetry, watch
-from gan_jax.checkpoint import Checkpointer
+from gan_jax import core, results, scoring, telemetry, together, watch
+from gan_jax.checkpoint import Checkpointer, CheckpointError
 from gan_jax.run_setup import Setup
 from gan_jax.workdir import Workdir
 
@@ -30,115 +32,190 @@ def check(settings: ConfigDict) -> None:
 class Scorekeeper:
     """Scores the run every so many steps, and keeps the checkpoint that scored best.
 
-    With several processes the first one evaluates, on its own devices, and the others wait.
+    With several processes the first one evaluates, on its own devices, and the others wait: they
+    have no `scoring` and no `watch`.
+
+    Attributes:
+      finished: Whether the score has turned and the run is to stop for it.
     """
 
-    def __init__(
-        self, setup: Setup, where: Workdir, progress: Mapping[str, Any] | None, *, main: bool
-    ):
+    def __init__(self, setup: Setup, where: Workdir, progress: Mapping[str, Any] | None, step: int):
         """Looks at the real images, or reads what is kept of an earlier look.
 
         Args:
           setup: The run.
           where: Its folder.
           progress: What `progress` returned when the checkpoint was made that the run resumes.
-          main: Whether this is the process that evaluates.
+          step: The step at which the run goes on.
 
         Raises:
           ValueError: As `scoring.make_scoring`.
           OSError: As `scoring.make_scoring`.
         """
-        config, settings = setup.config, setup.config.evaluate
-        self._every, self._steps = settings.every, config.steps
+        settings = setup.config.evaluate
+        self._every, self._steps = settings.every, setup.config.steps
         self._patience, self._stop = settings.patience, settings.stop
-        self._main = main
-        self._best = Checkpointer(where.best, keep=1)
         self._where = where
-        # All processes need the protocol; one needs the extractor.
-        self._scoring = scoring.make_scoring(
-            setup.experiment[0].gan.samplers["generator"],
-            setup.dataset,
-            family=config.family,
-            extractor=settings.extractor,
-            weights=settings.weights or None,
-            names=settings.metrics,
-            num_images=settings.num_images,
-            num_real=settings.num_real,
-            averaged=config.ema_decay > 0.0,
-            cache_dir=config.data.cache_dir or None,
-        )
-        self._watch = watch.resume(self._scoring.protocol_key, progress)
+        self._scoring = together.by_first_process(lambda: _make_scoring(setup), None)
+        self._watch = None
+        if self._scoring is not None:
+            self._watch = watch.resume(self._scoring.main_protocol_key, progress)
+            results.drop_results_after(where.evaluations, step)
+        together.by_first_process(self._set_aside_another_best, None)
+        self._best = Checkpointer(where.best, keep=1)
+        (finished,) = together.tell((float(self._has_turned()),))
+        self.finished = bool(finished)
 
     def due(self, step: int) -> bool:
         """Whether the run is scored after this step."""
         return step % self._every == 0 or step == self._steps
 
-    @property
-    def finished(self) -> bool:
-        """Whether the score has turned and the run is to stop for it."""
-        return self._stop and watch.has_turned(self._watch, self._patience)
-
     def score(
-        self, step: int, state: core.GanState, local_state: core.GanState
-    ) -> tuple[dict[str, float], float]:
+        self,
+        step: int,
+        state: core.GanState,
+        local_state: core.GanState,
+        give_up: Callable[[], bool],
+    ) -> dict[str, float] | None:
         """Scores a state, and keeps it if it is the best so far.
 
         Args:
           step: Its step.
           state: On all devices.
           local_state: This process's copy.
+          give_up: Asked between batches, where there is one process.
 
         Returns:
-          `{"score/<key>": value}`, empty where another process evaluates, and the seconds it took.
+          `{"score/<key>": value}`, empty where another process evaluates; None if it gave up.
+
+        Raises:
+          OtherProcessError: If process 0 could not score.
         """
         start = time.perf_counter()
-        scores = self._scoring(local_state) if self._main else {}
-        value = scoring.shared(scores.get(self._scoring.main_key, 0.0))
-        before = self._watch
+        scores = together.by_first_process(lambda: self._scoring(local_state, give_up), {})
+        if scores is None:
+            return None
+        seconds = time.perf_counter() - start
+        keep = together.by_first_process(lambda: self._take_note(step, scores, seconds), None)
+        keep, finished = together.tell((float(keep or 0), float(self._has_turned())))
+        if keep:
+            self._best.save(step, state, self._record())
+            self._best.wait()
+        self.finished = bool(finished)
+        return {f"score/{name}": value for name, value in scores.items()}
+
+    @property
+    def protocol_key(self) -> str:
+        """Names the protocol of the scores, on the process that evaluates."""
+        return self._scoring.protocol_key
+
+    def _take_note(self, step: int, scores: dict[str, float], seconds: float) -> bool:
+        """Keeps the result and tells of it; whether the state is to be kept as the best."""
+        before, value = self._watch, scores[self._scoring.main_key]
         self._watch = watch.observe(
             before, step, value, lower_is_better=self._scoring.lower_is_better
         )
-        if self._watch.best_step == step:
-            self._keep(step, state)
-        seconds = time.perf_counter() - start
-        if self._main:
-            self._say(step, value, before)
-            result = results.make_result(
-                scores,
-                {**self._scoring.protocol, "step": step},
-                step=step,
-                count=self._scoring.count,
-                seconds=seconds,
-            )
-            results.keep_result(self._where.evaluations, result)
-        return {f"score/{name}": score for name, score in scores.items()}, seconds
-
-    def _keep(self, step: int, state: core.GanState) -> None:
-        # A run that was killed may have kept a later one, which it will come by again.
-        if (self._best.latest_step() or 0) <= step:
-            self._best.save(step, state, {"score": self._watch.best})
-            self._best.wait()
-
-    def _say(self, step: int, value: float, before: watch.Watch) -> None:
-        name = self._scoring.main_key
-        note = (
-            "the best so far"
-            if self._watch.best_step == step
-            else f"best {before.best:.4g} at step {before.best_step}"
+        result = results.make_result(
+            scores,
+            {**self._scoring.protocol, "step": step},
+            step=step,
+            count=self._scoring.count,
+            seconds=seconds,
+            in_training=True,
         )
-        telemetry.say(f"step {step}: {name} {value:.4g}, {note}")
-        if self._watch.since_best == self._patience > 0:
+        results.keep_result(self._where.evaluations, result)
+        self._say(step, value)
+        return self._watch.best_step == step and self._make_room(step)
+
+    def _make_room(self, step: int) -> bool:
+        """Whether the best checkpoint on disk, if there is one, is to give way to this step's.
+
+        A run that was killed and has gone back may find one of a later step, which it will come by
+        again: that stays if it is better still.
+        """
+        with Checkpointer(self._where.best) as best:
+            newest = best.latest_step()
+        if newest is None or newest < step:
+            return True
+        other = self._watch._replace(best=self._record_on_disk().get("score"), best_step=newest)
+        better = watch.observe(
+            other, step, self._watch.best, lower_is_better=self._scoring.lower_is_better
+        )
+        if better.best_step != step or newest == step:
+            return False
+        shutil.rmtree(self._where.best)
+        return True
+
+    def _set_aside_another_best(self) -> None:
+        """Keeps the best checkpoint of another protocol under another name."""
+        record = self._record_on_disk()
+        if record and record.get("protocol") != self._scoring.main_protocol_key:
+            aside = self._where.best.with_name(
+                f"{self._where.best.name}-{record.get('protocol', 'unknown')}"
+            )
+            shutil.rmtree(aside, ignore_errors=True)
+            os.replace(self._where.best, aside)
             telemetry.say(
-                f"warning: {name} has not been better than {self._watch.best:.4g} of step "
-                f"{self._watch.best_step} for {self._patience} evaluations: the game may have "
-                f"collapsed; the best checkpoint is kept in {self._where.best}"
+                f"scores are of another kind than before; the best checkpoint is kept as {aside}"
+            )
+
+    def _record(self) -> dict[str, Any]:
+        """What is kept with the best checkpoint."""
+        if self._scoring is None:
+            return {}
+        return {
+            "score": self._watch.best,
+            "metric": self._scoring.main_key,
+            "protocol": self._scoring.main_protocol_key,
+        }
+
+    def _record_on_disk(self) -> dict[str, Any]:
+        if not self._where.best.is_dir():
+            return {}
+        try:
+            with Checkpointer(self._where.best) as best:
+                return best.restore()[2]
+        except CheckpointError:
+            return {}
+
+    def _say(self, step: int, value: float) -> None:
+        name, seen = self._scoring.main_key, self._watch
+        best = "none is a number yet" if seen.best is None else f"{seen.best:.4g}"
+        note = "the best so far" if seen.best_step == step else f"best {best} at {seen.best_step}"
+        telemetry.say(f"step {step}: {name} {value:.4g}, {note}")
+        if seen.since_best == self._patience > 0:
+            telemetry.say(
+                f"warning: {name} has not been better than {best} of step {seen.best_step} for "
+                f"{self._patience} evaluations: the game may have collapsed; the best checkpoint "
+                f"is kept in {self._where.best}"
                 + ("" if self._stop else " (config.evaluate.stop=True would stop here)")
             )
 
-    def progress(self) -> dict[str, Any]:
-        """What a checkpoint must carry, JSON-able."""
-        return self._watch.progress()
+    def _has_turned(self) -> bool:
+        seen = self._watch
+        return self._stop and seen is not None and watch.has_turned(seen, self._patience)
+
+    def progress(self) -> dict[str, Any] | None:
+        """What a checkpoint must carry, JSON-able; process 0 writes it."""
+        return None if self._watch is None else self._watch.progress()
 
     def close(self) -> None:
-        """Waits for the best checkpoint to be on disk."""
+        """Ends the best checkpoint's background threads."""
         self._best.close()
+
+
+def _make_scoring(setup: Setup) -> scoring.Scoring:
+    config, settings = setup.config, setup.config.evaluate
+    return scoring.make_scoring(
+        setup.experiment[0].gan.samplers["generator"],
+        setup.dataset,
+        family=config.family,
+        precision=config.precision,
+        extractor=settings.extractor,
+        weights=settings.weights or None,
+        names=settings.metrics,
+        num_images=settings.num_images,
+        num_real=settings.num_real,
+        averaged=config.ema_decay > 0.0,
+        cache_dir=config.data.cache_dir or None,
+    )

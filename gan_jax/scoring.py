@@ -5,15 +5,17 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-import jax
-import numpy as np
-
-from gan_jax import core, evaluation, fakes, metrics
+from gan_jax import core, evaluation, fakes, metrics, protocols
 from gan_jax.data import ImageDataset
 from gan_jax.metrics import make_extractor
 from gan_jax.reference import make_reference
+
+
+def _digest(value: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,15 +34,25 @@ class Scoring:
     count: int
     protocol: dict[str, Any]
 
-    def __call__(self, state: core.GanState) -> dict[str, float]:
-        """The scores of a state that is whole on this process's devices, by key."""
+    def __call__(
+        self, state: core.GanState, give_up: Callable[[], bool] = lambda: False
+    ) -> dict[str, float] | None:
+        """The scores of a state, by key.
+
+        Args:
+          state: Whole on this process's devices.
+          give_up: Asked between batches; None is returned once it says so.
+        """
         images = self.draw(
             core.sampling_params(state),
             state.variables,
             self.count,
             self.evaluator.reference.label_frequencies,
         )
-        return self.evaluator.score(images, self.count)
+        try:
+            return self.evaluator.score(_until(images, give_up), self.count)
+        except _GivenUpError:
+            return None
 
     @property
     def main_key(self) -> str:
@@ -50,13 +62,31 @@ class Scoring:
     @property
     def lower_is_better(self) -> bool:
         """Of that score."""
-        return self.evaluator.names[0] in evaluation.LOWER_IS_BETTER
+        return self.evaluator.names[0] in protocols.LOWER_IS_BETTER
+
+    @property
+    def main_protocol_key(self) -> str:
+        """Names what that score can be compared with; the other metrics have no part in it."""
+        others = protocols.metrics_protocol(self.evaluator.names[1:], 2, 2)
+        own = protocols.metrics_protocol(self.evaluator.names[:1], 2, 2)
+        named = {k: v for k, v in self.protocol.items() if k in own or k not in others}
+        return _digest({**named, "metric": self.main_key})
 
     @property
     def protocol_key(self) -> str:
-        """Names the protocol: scores with another one cannot be compared."""
-        named = {**self.protocol, "metric": self.main_key}
-        return hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()[:16]
+        """Names the protocol of all scores."""
+        return _digest(self.protocol)
+
+
+class _GivenUpError(Exception):
+    """Somebody has something better to do than to score."""
+
+
+def _until(batches: Iterable[Any], give_up: Callable[[], bool]) -> Iterator[Any]:
+    for batch in batches:
+        if give_up():
+            raise _GivenUpError
+        yield batch
 
 
 def make_scoring(
@@ -64,6 +94,7 @@ def make_scoring(
     dataset: ImageDataset,
     *,
     family: str,
+    precision: str,
     extractor: str,
     weights: str | None,
     names: tuple[str, ...],
@@ -78,6 +109,7 @@ def make_scoring(
       sampler: Of the game.
       dataset: What the run trains on, and is compared with.
       family: Of the run.
+      precision: Of its networks' arithmetic.
       extractor: A name of `gan_jax.metrics.EXTRACTORS`.
       weights: Its file of weights; None for where it looks.
       names: Metrics; the first says which checkpoint is best.
@@ -90,43 +122,28 @@ def make_scoring(
       ValueError: If a name is unknown, a number cannot be, or weights are damaged.
       OSError: If weights cannot be had.
     """
-    names = evaluation.check_metrics(names)
-    if num_images < 2:
-        raise ValueError(f"config.evaluate.num_images must be at least 2, not {num_images}")
+    names = protocols.check_metrics(names)
+    protocols.check_counts(names, num_real or len(dataset), num_images)
     seen_by = make_extractor(extractor, weights=weights)
     reference = make_reference(
         seen_by,
         dataset,
         count=num_real,
-        keep_features=evaluation.needs_features(names),
+        keep_features=protocols.needs_features(names),
         cache_dir=cache_dir,
     )
     evaluator = evaluation.Evaluator(seen_by, reference, names)
     draw = fakes.make_fakes(sampler, seed=0, truncation=0.0, batch_size=evaluator.batch_size)
-    protocol = evaluation.run_protocol(
+    protocol = protocols.run_protocol(
         reference,
         sampler,
         names,
         family=family,
         image_shape=dataset.images.shape[1:],
+        precision=precision,
         count=num_images,
         seed=0,
         truncation=0.0,
         averaged=averaged,
     )
     return Scoring(evaluator, draw, num_images, protocol)
-
-
-def shared(score: float) -> float:
-    """What process 0 has measured, on every process and to the bit.
-
-    Args:
-      score: On process 0; anything elsewhere.
-    """
-    if jax.process_count() == 1:
-        return score
-    from jax.experimental import multihost_utils
-
-    # As words: JAX would round float64 to float32.
-    words = multihost_utils.broadcast_one_to_all(np.float64([score]).view(np.uint32))
-    return float(np.asarray(words).view(np.float64)[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,10 @@ class _Loop:
         self.grids = self._fixed_grid() if self.main else None
         self.scorekeeper = None
         if self.config.evaluate.every:
-            self.scorekeeper = Scorekeeper(setup, where, progress.get("scores"), main=self.main)
+            self.scorekeeper = Scorekeeper(setup, where, progress.get("scores"), self.step)
+        # What a run without evaluation knows of earlier scores, it hands on.
+        self.scores_before = progress.get("scores")
+        self.unscored = bool(self.scorekeeper and progress.get("unscored"))
 
     def _events(self) -> tuple[int, frozenset[int]]:
         config, feed = self.config, self.setup.feed
@@ -148,13 +152,15 @@ class _Loop:
         ):
             if first == 0:
                 self._sample()
+            if self.unscored:
+                self._score(clock, stop)
             for inputs in chunks:
                 if stop.requested() or self._turned():
                     break
                 self.state, metrics = self.compiled.run(
                     self.state, self.compiled.put_inputs(inputs), resident
                 )
-                self._after_call(jax.device_get(local(metrics)), clock)
+                self._after_call(jax.device_get(local(metrics)), clock, stop)
             self._save()
             self.checkpointer.wait()
             if self.scorekeeper:
@@ -173,7 +179,7 @@ class _Loop:
             )
         return True
 
-    def _after_call(self, metrics, clock: Clock) -> None:
+    def _after_call(self, metrics, clock: Clock, stop: Interrupt) -> None:
         config = self.config
         steps = self.window.add(self.step, metrics)
         self.step += steps
@@ -184,7 +190,7 @@ class _Loop:
         if self.step in self.sample_at:
             self._sample()
         if self.scorekeeper and self.scorekeeper.due(self.step):
-            self._score(clock)
+            self._score(clock, stop)
         # The last step is saved and plotted by `run`, checkpoint or not.
         due = config.checkpoint_every > 0 and self.step % config.checkpoint_every == 0
         if due and self.step < config.steps:
@@ -203,18 +209,31 @@ class _Loop:
         self.board.write_scalars(self.step, line)
         return means
 
-    def _score(self, clock: Clock) -> None:
-        scores, seconds = self.scorekeeper.score(self.step, self.state, local(self.state))
-        clock.leave_out(seconds)
-        if self.main:
-            self.metrics.write(self.step, scores)
+    def _score(self, clock: Clock, stop: Interrupt) -> None:
+        self._check_finite()
+        start = time.perf_counter()
+        alone = jax.process_count() == 1
+        scores = self.scorekeeper.score(
+            self.step, self.state, local(self.state), lambda: alone and stop.requested()
+        )
+        clock.leave_out(time.perf_counter() - start)
+        self.unscored = scores is None
+        if self.main and scores:
+            key = {"score_protocol": self.scorekeeper.protocol_key}
+            self.metrics.write(self.step, {**scores, **key})
             self.board.write_scalars(self.step, scores)
 
     def _progress(self) -> dict[str, Any]:
-        scores = {"scores": self.scorekeeper.progress()} if self.scorekeeper else {}
-        return {"window": self.window.progress(), **scores}
+        scores = self.scorekeeper.progress() if self.scorekeeper else self.scores_before
+        progress = {"window": self.window.progress(), "scores": scores}
+        # A run that was told to leave while it was being scored begins with that.
+        return {**progress, "unscored": True} if self.unscored else progress
 
     def _save(self) -> None:
+        self._check_finite()
+        self.checkpointer.save(self.step, self.state, self._progress())
+
+    def _check_finite(self) -> None:
         # A finite loss can have a gradient that is not: what it made of the parameters is not kept.
         for network, finite in jax.device_get(local(_finite(self.state.params))).items():
             if not finite:
@@ -222,7 +241,6 @@ class _Loop:
                     f"step {self.step}: the parameters of {network} are not finite, and are not "
                     "saved; try a lower learning rate or gradient clipping"
                 )
-        self.checkpointer.save(self.step, self.state, self._progress())
 
     def _sample(self) -> None:
         if self.main:

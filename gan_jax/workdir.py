@@ -24,6 +24,8 @@ MUTABLE = (
     "data.cache_dir",
     "data.placement",
 )
+# Keys that configs have got since, with what an older run did.
+ADDED = {"discriminator.initializer": "dcgan"}
 # Scores look at a run and change nothing in it.
 MUTABLE_PREFIX = "evaluate."
 
@@ -122,6 +124,7 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> dict[str, tuple[Any
         for k in sorted({*old, *new})
         if k in fixed or (k not in MUTABLE and not k.startswith(MUTABLE_PREFIX))
     ]
+    old = {k: value for k, value in ADDED.items() if k in new} | old
     return {k: (old.get(k), new.get(k)) for k in keys if old.get(k) != new.get(k)}
 
 
@@ -199,6 +202,9 @@ def load(path: str | Path) -> tuple[ConfigDict, dict[str, Any]]:
     try:
         content = json.loads(file.read_text())
         data = {key: content["data"][key] for key in DATA_KEYS}
+        for key, value in ADDED.items():
+            section, name = key.split(".")
+            content["config"].get(section, {}).setdefault(name, value)
         return ConfigDict(content["config"]), data
     except FileNotFoundError:
         raise WorkdirError(

@@ -26,6 +26,7 @@ MAY_IMPORT = {
     "events": set(),
     "peak": set(),
     "watch": set(),
+    "together": set(),
     "options": set(),
 }
 # Modes and what belongs to them: built on the parts above, and none of those may know them.
@@ -43,6 +44,7 @@ MODES = {
     "scoring",
     "scorekeeper",
     "results",
+    "protocols",
     "fakes",
     "reference",
     "benchmark",

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gan_jax import core, data, evaluation, fakes, features, metrics
+from gan_jax import core, data, evaluation, fakes, features, metrics, protocols
 from gan_jax.reference import make_reference
 
 
@@ -24,11 +24,11 @@ def dataset(count=120, classes=3, seed=0):
 
 @pytest.fixture
 def evaluator(toy_extractor, tmp_path):
-    def make(names=evaluation.METRICS, real=None, **options):
+    def make(names=protocols.METRICS, real=None, **options):
         reference = make_reference(
             toy_extractor,
             real or dataset(),
-            keep_features=evaluation.needs_features(names),
+            keep_features=protocols.needs_features(names),
             cache_dir=tmp_path,
         )
         return evaluation.Evaluator(toy_extractor, reference, names, **options)
@@ -49,6 +49,7 @@ def test_all_scores_are_those_of_the_whole_arrays(evaluator, toy_extractor):
         {
             "fid_toy": fid,
             "kid_toy": kid.mean,
+            "kid_std_toy": kid.standard_deviation,
             "kid_standard_error_toy": kid.standard_error,
             "inception_score_toy": inception.mean,
             "inception_score_std_toy": inception.standard_deviation,
@@ -84,9 +85,9 @@ def test_another_count_than_promised_is_refused(evaluator, promised, message):
 
 def test_unknown_metrics_are_refused_with_the_nearest():
     with pytest.raises(ValueError, match="unknown metric 'fdi': did you mean 'fid'"):
-        evaluation.check_metrics(("fdi",))
+        protocols.check_metrics(("fdi",))
     with pytest.raises(ValueError, match="no metric"):
-        evaluation.check_metrics(())
+        protocols.check_metrics(())
 
 
 def test_fid_and_inception_score_need_no_memory_for_more_images(evaluator):
@@ -157,23 +158,67 @@ def test_labels_come_as_often_as_in_the_data():
 
 def test_the_line_names_what_a_number_cannot_be_compared_without(evaluator):
     scorer = evaluator(("fid", "inception_score"))
-    protocol = evaluation.run_protocol(
+    protocol = protocols.run_protocol(
         scorer.reference,
         Toy(0).sampler,
         scorer.names,
         family="toy",
         image_shape=(8, 8, 3),
+        precision="bfloat16",
         count=1000,
         seed=3,
         truncation=0.5,
         averaged=True,
     )
     protocol["step"] = 7000
-    line = evaluation.describe(
+    line = protocols.describe(
         {"fid_toy": 12.3456, "inception_score_toy": 7.0, "inception_score_std_toy": 0.25}, protocol
     )
     assert line == (
-        "FID (toy) 12.35, Inception Score (toy) 7 ± 0.25 (1,000 generated against 120 real images "
-        "of noise train, 3 classes; Toy, bilinear to 2, weights 00000000; averaged generator "
-        "weights, truncation 0.5, seed 3; step 7,000)"
+        "FID (toy) 12.35, Inception Score (toy) 7 (std 0.25) (1,000 generated against 120 real "
+        "images of 8x8 of noise train; Toy, bilinear to 2, weights 00000000; averaged generator "
+        "weights in bfloat16, truncation 0.5, seed 3; inception score splits 10; step 7,000)"
     )
+    protocol |= {"classes": ["class 1"], "precision": "float32", "source": "fakes"}
+    line = protocols.describe({"fid_toy": 1.0}, protocol)
+    assert "1,000 generated (fakes) against" in line
+    assert "noise train, only class 1;" in line
+
+
+def test_images_that_come_sorted_take_positions(evaluator):
+    images = np.concatenate([np.full((20, 8, 8, 3), 10 * i, np.uint8) for i in range(5)])
+    scorer = evaluator(("inception_score",))
+    order = np.random.default_rng(0).permutation(100)
+
+    def score(images, positions=None):
+        batches = features.batches_of(images, 64)
+        return scorer.score(batches, 100, positions=positions)["inception_score_toy"]
+
+    shuffled = np.empty_like(images)
+    shuffled[order] = images
+    assert score(images, order) == pytest.approx(score(shuffled), rel=1e-5)
+    assert score(images, order) > score(images)
+
+
+def test_a_reference_without_features_is_refused_where_they_are_needed(toy_extractor, tmp_path):
+    reference = make_reference(toy_extractor, dataset(), cache_dir=tmp_path)
+    with pytest.raises(ValueError, match="keep_features=True"):
+        evaluation.Evaluator(toy_extractor, reference, ("fid", "recall"))
+
+
+@pytest.mark.parametrize(
+    ("name", "real", "fake", "message"),
+    [
+        ("recall", 100, 3, "recall needs at least 4 generated images, not 3"),
+        ("coverage", 5, 100, "coverage needs at least 6 real images, not 5"),
+        ("fid", 100, 1, "fid needs at least 2 generated images, not 1"),
+    ],
+)
+def test_too_few_images_are_refused_before_any_is_looked_at(name, real, fake, message):
+    with pytest.raises(ValueError, match=message):
+        protocols.check_counts((name,), real, fake)
+    protocols.check_counts((name,), 6, 6)
+
+
+def test_metrics_in_one_string_are_taken_apart():
+    assert protocols.check_metrics(("fid,kid",)) == ("fid", "kid")

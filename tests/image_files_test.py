@@ -11,6 +11,10 @@ def pictures(count, size=8):
     return np.random.default_rng(0).integers(0, 256, (count, size, size, 3), np.uint8)
 
 
+def whole(found, size=2):
+    return np.concatenate(list(found.batches(np.arange(found.count), size)))
+
+
 def save(folder, images):
     folder.mkdir(parents=True)
     for i, image in enumerate(images):
@@ -21,10 +25,13 @@ def test_a_folder_is_read_in_order_and_in_batches(tmp_path):
     images = pictures(5)
     save(tmp_path / "fakes", images)
     found = image_files.open_images(tmp_path / "fakes")
-    batches = list(found.batches(2))
+    batches = list(found.batches(np.arange(5), 2))
     assert found.count == 5
+    assert found.shape == (8, 8, 3)
     assert [len(batch) for batch in batches] == [2, 2, 1]
     np.testing.assert_array_equal(np.concatenate(batches), images)
+    chosen = np.concatenate(list(found.batches(np.array([3, 0]), 1)))
+    np.testing.assert_array_equal(chosen, images[[3, 0]])
 
 
 def test_sub_folders_count(tmp_path):
@@ -37,7 +44,7 @@ def test_an_npz_is_read(tmp_path):
     images = pictures(3)
     np.savez(tmp_path / "fakes.npz", images=images)
     found = image_files.open_images(tmp_path / "fakes.npz")
-    np.testing.assert_array_equal(np.concatenate(list(found.batches(2))), images)
+    np.testing.assert_array_equal(whole(found), images)
 
 
 def test_what_is_not_there_or_no_image_is_named(tmp_path):
@@ -49,14 +56,14 @@ def test_what_is_not_there_or_no_image_is_named(tmp_path):
     save(tmp_path / "fakes", pictures(2))
     (tmp_path / "fakes" / "001.png").write_bytes(b"no image")
     with pytest.raises(ValueError, match=r"001\.png is no image"):
-        list(image_files.open_images(tmp_path / "fakes").batches(4))
+        whole(image_files.open_images(tmp_path / "fakes"), 4)
 
 
 def test_images_of_two_sizes_are_refused(tmp_path):
     save(tmp_path / "fakes", pictures(2))
     Image.fromarray(pictures(1, 16)[0]).save(tmp_path / "fakes" / "002.png")
     with pytest.raises(ValueError, match=r"002\.png is 16x16, 000\.png 8x8"):
-        list(image_files.open_images(tmp_path / "fakes").batches(2))
+        whole(image_files.open_images(tmp_path / "fakes"))
 
 
 @pytest.mark.parametrize(
@@ -79,3 +86,34 @@ def test_a_file_that_is_no_npz_is_refused(tmp_path):
     (tmp_path / "x.npz").write_bytes(b"PK\x03\x04 and no more")
     with pytest.raises(ValueError, match="cannot be read"):
         image_files.open_images(tmp_path / "x.npz")
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "I;16", "CMYK"])
+def test_pictures_that_are_more_than_eight_bits_of_colour_are_refused(tmp_path, mode):
+    suffix = "jpg" if mode == "CMYK" else "png"
+    Image.new(mode, (8, 8)).save(tmp_path / f"x.{suffix}")
+    with pytest.raises(ValueError, match="save it as RGB or grey"):
+        image_files.open_images(tmp_path)
+
+
+def test_a_picture_that_would_fill_the_memory_is_refused(tmp_path, monkeypatch):
+    save(tmp_path / "fakes", pictures(1))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 8)
+    with pytest.raises(ValueError, match="is no image that can be read"):
+        image_files.open_images(tmp_path / "fakes")
+
+
+def test_whatever_byte_is_flipped_an_npz_is_read_or_refused_in_one_line(tmp_path):
+    np.savez_compressed(tmp_path / "x.npz", images=pictures(1))
+    content = (tmp_path / "x.npz").read_bytes()
+    messages = []
+    for position in range(0, len(content), 3):
+        damaged = bytearray(content)
+        damaged[position] ^= 0x55
+        (tmp_path / "x.npz").write_bytes(damaged)
+        try:
+            image_files.open_images(tmp_path / "x.npz")
+        except ValueError as error:
+            messages.append(str(error))
+    assert len(messages) > 10
+    assert not any("\n" in message for message in messages)

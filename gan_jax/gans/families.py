@@ -107,8 +107,7 @@ def _experiment(config: ConfigDict, data: DataInfo, *, conditional: bool = False
 def _networks(config: ConfigDict, data: DataInfo, num_classes: int) -> Pair:
     _require(config, "network", tuple(networks.GENERATORS))
     _require(config, "precision", tuple(PRECISIONS))
-    if "initializer" in config.discriminator:  # Older runs have no such key.
-        _require(config, "discriminator.initializer", tuple(networks.INITIALIZERS))
+    _require(config, "discriminator.initializer", tuple(networks.INITIALIZERS))
     if data.image_shape[0] != data.image_shape[1]:
         raise ValueError(f"images must be square, not {data.image_shape[:2]}")
     common = {
@@ -125,8 +124,8 @@ def _networks(config: ConfigDict, data: DataInfo, num_classes: int) -> Pair:
     }
     if config.discriminator.minibatch_discrimination:
         options["minibatch_kernels"] = config.discriminator.minibatch_discrimination
-    if (initializer := config.discriminator.get("initializer", "dcgan")) != "dcgan":
-        options["initializer"] = initializer
+    if config.discriminator.initializer != "dcgan":
+        options["initializer"] = config.discriminator.initializer
     make_discriminator = functools.partial(
         networks.make_discriminator, config.network, **options, **common
     )

@@ -15,7 +15,7 @@ import numpy as np
 import optax
 import pytest
 
-from gan_jax import core
+from gan_jax import core, together
 
 MODES = ("jit", "pmap")
 TIMEOUT = 180.0
@@ -93,6 +93,20 @@ def be_one_of_two(process, port, folder):
     assert (jax.process_count(), jax.local_device_count(), jax.device_count()) == (2, 1, 2)
     for mode in MODES:
         np.savez(folder / f"{mode}_{process}.npz", **train(mode))
+    learn_from_the_first(process)
+
+
+def learn_from_the_first(process):
+    """Numbers arrive to the bit, and a failure of process 0 is one of all, and no waiting."""
+    assert together.tell((1 / 3 + process, float(process))) == (1 / 3, 0.0)
+    assert together.by_first_process(lambda: process + 10, -1) == (10 if process == 0 else -1)
+
+    def fail():
+        raise ValueError("broken")
+
+    error = ValueError if process == 0 else together.OtherProcessError
+    with pytest.raises(error, match="broken" if process == 0 else "process 0 failed"):
+        together.by_first_process(fail, None)
 
 
 def start(process, port, folder):

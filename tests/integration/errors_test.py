@@ -81,7 +81,8 @@ def test_a_config_that_cannot_be(command_line, tiny, tmp_path, arguments, parts)
     [
         ([], ["--mode=train needs --config"]),
         (["--mode=trian"], ["unknown --mode=trian", "train"]),
-        (["--mode=evaluate"], ["not built yet", "train, sample, benchmark"]),
+        (["--mode=export"], ["not built yet", "train, sample, evaluate, benchmark, report"]),
+        (["--mode=evaluate", "--distributed"], ["--distributed is for --mode=train"]),
         (["--workdri=x"], ["workdri", "workdir"]),
         (["train"], ["unknown argument 'train'"]),
         (["--workdir=x"], ["--mode=train needs --config"]),

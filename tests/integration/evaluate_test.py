@@ -70,14 +70,12 @@ def test_a_run_scores_itself_and_keeps_its_best_checkpoint(run):
     with Checkpointer(run / "checkpoint_best") as checkpointer:
         assert checkpointer.all_steps() == [best["step"]]
         _, _, progress, _ = checkpointer.restore()
-    assert progress == {"score": best["score/fid_toy"]}
+    assert progress["metric"] == "fid_toy"
+    assert progress["score"] == best["score/fid_toy"]
     said = (run / "said").read_text()
     assert said.count(": fid_toy ") == 4
     assert f"step {best['step']}: fid_toy" in said
-    turned = said.count("the game may have collapsed")
-    scores = [line["score/fid_toy"] for line in lines]
-    streaks = [i for i in range(1, 4) if scores[i] > min(scores[:i]) == scores[i - 1]]
-    assert turned == len(streaks)
+    assert all(len(line["score_protocol"]) == 16 for line in lines)
 
 
 def test_the_best_checkpoint_has_the_score_that_training_gave_it(run, command_line):
@@ -115,7 +113,7 @@ def test_checkpoints_are_scored_twice_alike_and_kept(unscored, command_line, tmp
     printed = outcome.out.strip().splitlines()
     assert [result["line"] for result in first] == printed
     assert "FID (toy)" in printed[0]
-    assert "40 generated against 60 real images of digits train" in printed[0]
+    assert "40 generated against 60 real images of 32x32 of digits train" in printed[0]
     assert first[0]["protocol"]["generator_weights"] == "averaged"
     assert command_line(*command).status == 0
     assert [result["scores"] for result in results(unscored)] == [x["scores"] for x in first]
@@ -152,6 +150,8 @@ def test_images_on_disk_are_scored_against_a_config(command_line, tmp_path):
         (result,) = json.loads(out.read_text())
         assert result["step"] is None
         assert result["protocol"]["source"] == source
+        assert len(result["protocol"]["source_sha256"]) == 64
+        assert f"({source})" in result["line"]
         scores.append(result["scores"]["fid_toy"])
     assert scores[0] == pytest.approx(scores[1], rel=1e-6)
 
@@ -165,20 +165,32 @@ def test_images_on_disk_are_scored_against_a_config(command_line, tmp_path):
         (["--checkpoints=30:40"], ["no checkpoint in 30:40"]),
         (["--checkpoints=some"], ["--checkpoints=some", "all, best"]),
         (["--num_images=0"], ["--num_images must be positive"]),
-        (["--num_images=1"], ["at least 2 images"]),
+        (["--num_images=1"], ["at least 2 generated images, not 1"]),
+        (["--metrics=recall", "--num_images=3"], ["recall needs at least 4 generated images"]),
         (["--num_real=100000"], ["cannot compare with 100000 real images"]),
-        (["--truncation=-1"], ["truncation must be positive"]),
+        (["--truncation=-1"], ["--truncation must be positive"]),
+        (["--sample_seed=18446744073709551616"], ["--sample_seed must be in 0..2**32 - 1"]),
+        (["--best"], ["takes --checkpoints=best"]),
+        (["--checkpoint_step=10"], ["takes --checkpoints=10"]),
+        (["--images=nowhere", "--noema"], ["--ema belongs to a generator"]),
+        (
+            [
+                "--config=configs/vanilla_mnist.py",
+                *("--config.data.name=digits", "--config.data.image_size=16"),
+            ],
+            ["are 32x32, the real ones 16x16", "--config.data.image_size=32"],
+        ),
         (["--images=nowhere"], ["there is no nowhere"]),
         (["--images=nowhere", "--checkpoints=all"], ["give one of them"]),
         (["--config=configs/vanilla_mnist.py", "--config.data.name=nowhere"], ["nowhere"]),
     ],
 )
-def test_mistakes_are_one_line_and_leave_nothing(run, command_line, arguments, parts):
-    before = sorted(run.rglob("*"))
+def test_mistakes_are_one_line_and_leave_nothing(run, command_line, contents, arguments, parts):
+    before = contents(run)
     base = [f"--workdir={run}", "--mode=evaluate"]
     small = [x for x in SMALL if x.split("=")[0] not in {a.split("=")[0] for a in arguments}]
     assert_one_error(command_line(*base, *small, *arguments), *parts)
-    assert sorted(run.rglob("*")) == before
+    assert contents(run) == before
 
 
 def test_images_need_data_to_be_compared_with(command_line, tmp_path):
@@ -198,7 +210,8 @@ def test_a_run_without_a_best_checkpoint_says_how_to_have_one(run, command_line)
     [
         ("every=-1", "config.evaluate.every must be at least 0"),
         ("metrics=('fdi',)", "unknown metric 'fdi'"),
-        ("num_images=1", "config.evaluate.num_images must be at least 2"),
+        ("num_images=1", "fid needs at least 2 generated images, not 1: raise num_images"),
+        ("metrics=recall --config.evaluate.num_images=3", "recall needs at least 4 generated"),
         ("extractor=toi", "unknown extractor 'toi'"),
         ("stop=True --config.evaluate.patience=0", "needs config.evaluate.patience"),
     ],
@@ -219,9 +232,7 @@ def test_a_run_stops_once_its_score_has_turned_and_goes_on_when_told(
     from gan_jax import scoring
 
     given = iter([3.0, 2.0, 2.5, 2.6, 2.7, 2.8])
-    monkeypatch.setattr(
-        scoring.Scoring, "__call__", lambda self, state: {self.main_key: next(given)}
-    )
+    monkeypatch.setattr(scoring.Scoring, "__call__", lambda self, *_: {self.main_key: next(given)})
     command = (
         *tiny,
         f"--workdir={tmp_path / 'run'}",
@@ -238,7 +249,7 @@ def test_a_run_stops_once_its_score_has_turned_and_goes_on_when_told(
         assert checkpointer.all_steps() == [4]
     again = command_line(*command, "--config.evaluate.stop=True")
     assert "stopped after step 8" in again.out
-    monkeypatch.setattr(scoring.Scoring, "__call__", lambda self, state: {self.main_key: 9.0})
+    monkeypatch.setattr(scoring.Scoring, "__call__", lambda self, *_: {self.main_key: 9.0})
     onwards = command_line(*command)
     assert onwards.status == 0
     assert "done: 20 steps" in onwards.out
@@ -262,3 +273,136 @@ def test_a_config_without_a_key_is_one_line(run, command_line):
     path.write_text(json.dumps(content))
     outcome = command_line("--mode=sample", f"--workdir={run}")
     assert_one_error(outcome, "not of this version", "latent_dim")
+
+
+@pytest.fixture
+def train(command_line, tiny, tmp_path, monkeypatch):
+    """`train({step: score}, *arguments) -> Outcome` of a run whose scores are given."""
+    from gan_jax import scoring
+
+    def call(scores, *arguments):
+        told = []
+
+        def score(self, state, give_up=lambda: False):
+            told.append(int(state.step))
+            return {self.main_key: scores[int(state.step)]}
+
+        monkeypatch.setattr(scoring.Scoring, "__call__", score)
+        outcome = command_line(
+            *tiny,
+            f"--workdir={tmp_path / 'run'}",
+            "--config.steps_per_call=1",
+            "--config.evaluate.every=4",
+            "--config.evaluate.extractor=toy",
+            *arguments,
+        )
+        assert outcome.status == 0, outcome.err
+        return outcome, told
+
+    return call
+
+
+def best_of(tmp_path):
+    with Checkpointer(tmp_path / "run" / "checkpoint_best") as checkpointer:
+        step, _, progress, _ = checkpointer.restore()
+    return step, progress["score"]
+
+
+def back_to(tmp_path, step):
+    """As if the run had been killed before any later checkpoint."""
+    for folder in (tmp_path / "run" / "checkpoints").iterdir():
+        if folder.name.isdecimal() and int(folder.name) > step:
+            shutil.rmtree(folder)
+
+
+def test_a_best_checkpoint_of_a_later_step_stays_only_if_it_is_better(train, tmp_path):
+    train({4: 9.0, 8: 8.0, 12: 7.0, 16: 5.0, 20: 6.0})
+    assert best_of(tmp_path) == (16, 5.0)
+    back_to(tmp_path, 10)
+    _, told = train({15: 6.0, 20: 7.0}, "--config.evaluate.every=5")
+    # Worse than what is there of step 16.
+    assert told == [15, 20]
+    assert best_of(tmp_path) == (16, 5.0)
+    back_to(tmp_path, 10)
+    train({14: 3.0, 20: 7.0}, "--config.evaluate.every=14")
+    assert best_of(tmp_path) == (14, 3.0)
+    # What training had found of itself after step 10 was found anew.
+    kept = {result["step"]: result["scores"]["fid_toy"] for result in results(tmp_path / "run")}
+    assert kept == {4: 9.0, 8: 8.0, 14: 3.0, 20: 7.0}
+
+
+def test_other_metrics_beside_the_first_are_no_other_course(train, tmp_path):
+    train({8: 5.0, 10: 6.0}, "--config.evaluate.every=8", "--config.steps=10")
+    train(
+        {16: 9.0, 20: 9.0},
+        *("--config.evaluate.every=16", "--config.evaluate.metrics=fid,inception_score"),
+    )
+    assert best_of(tmp_path) == (8, 5.0)
+
+
+def test_a_start_without_evaluation_forgets_no_best(train, tmp_path):
+    train({8: 5.0, 10: 6.0}, "--config.evaluate.every=8", "--config.steps=10")
+    train({}, "--config.evaluate.every=0", "--config.steps=16")
+    train({20: 9.0}, "--config.evaluate.every=20")
+    assert best_of(tmp_path) == (8, 5.0)
+
+
+def test_the_best_of_another_protocol_is_set_aside(train, tmp_path):
+    train({8: 5.0, 10: 6.0}, "--config.evaluate.every=8", "--config.steps=10")
+    outcome, _ = train({20: 9.0}, "--config.evaluate.num_images=50", "--config.evaluate.every=20")
+    assert "is kept as" in outcome.out
+    assert best_of(tmp_path) == (20, 9.0)
+    (aside,) = (tmp_path / "run").glob("checkpoint_best-*")
+    with Checkpointer(aside) as checkpointer:
+        assert checkpointer.all_steps() == [8]
+
+
+def test_a_score_that_is_no_number_is_told_and_never_the_best(train, tmp_path):
+    outcome, _ = train({4: float("nan"), 8: 5.0, 12: 6.0, 16: 7.0, 20: 8.0})
+    assert "fid_toy nan, best none is a number yet" in outcome.out
+    assert best_of(tmp_path) == (8, 5.0)
+
+
+def test_a_signal_while_scoring_leaves_at_once_and_the_score_is_made_up_for(
+    command_line, tiny, tmp_path, monkeypatch
+):
+    from gan_jax import evaluation, interrupt
+
+    command = (
+        *tiny,
+        "--config.steps_per_call=2",
+        "--config.evaluate.every=10",
+        "--config.evaluate.extractor=toy",
+        "--config.evaluate.num_images=200",
+    )
+    assert command_line(*command, f"--workdir={tmp_path / 'whole'}").status == 0
+    real = evaluation.Evaluator.score
+
+    def signalled(self, batches, *arguments, **options):
+        def with_a_signal():
+            for batch in batches:
+                made[0].signum = 15
+                yield batch
+
+        return real(self, with_a_signal(), *arguments, **options)
+
+    made = []
+    enter = interrupt.Interrupt.__enter__
+    with monkeypatch.context() as patched:
+        patched.setattr(interrupt.Interrupt, "__enter__", lambda s: made.append(s) or enter(s))
+        patched.setattr(evaluation.Evaluator, "score", signalled)
+        outcome = command_line(*command, f"--workdir={tmp_path / 'run'}")
+    assert outcome.status == 143
+    assert "stopped after step 10" in outcome.out
+    assert not (tmp_path / "run" / "evaluations").exists()
+    assert command_line(*command, f"--workdir={tmp_path / 'run'}").status == 0
+    scores = [
+        [
+            x
+            for x in telemetry.read_metrics(tmp_path / name / "metrics.jsonl")
+            if "score/fid_toy" in x
+        ]
+        for name in ("whole", "run")
+    ]
+    assert scores[0] == scores[1]
+    assert [line["step"] for line in scores[0]] == [10, 20]
