@@ -6,7 +6,7 @@ import json
 from typing import Any, NamedTuple
 
 from gan_jax import metrics
-from gan_jax.evaluation import describe_protocol
+from gan_jax.protocols import describe_protocol
 from gan_jax.report.gathering import Run, as_number
 
 # What a protocol says of the checkpoint and the kind of game, which a score is to compare.
