@@ -6,7 +6,10 @@ Command: python main.py --config=configs/wgan_gp_cifar10.py --workdir=runs/wgan_
 One critic step a generator step: --config.discriminator.steps=1. The first recipe's smaller
 networks, which learn much more slowly: --config.network=dcgan_8x8.
 Hardware: one GPU or TPU core.
-FID is not measured here yet; StudioGAN publishes 54.0, other code bases 19.8 for a larger CNN.
+Seen at --config.width=0.375 after 1,600 steps: every picture differs, dark and light shapes against
+blue, green, white and brown backgrounds, some of them boats, cars and animals on grass by their
+outline; the critic's real minus fake about 2.9, penalty 0.026. FID is not measured here yet;
+StudioGAN publishes 54.0, other code bases 19.8 for a larger CNN.
 """
 
 from ml_collections import ConfigDict
