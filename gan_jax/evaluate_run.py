@@ -79,7 +79,7 @@ def evaluate_run(
       OSError: If data or weights cannot be had, or a result cannot be written.
     """
     names = protocols.check_metrics(names)
-    _check(path, config, images, checkpoints, num_images, batch_size, truncation, seed)
+    _check(path, config, images, checkpoints, num_images, num_real, batch_size, truncation, seed)
     if json_path is not None and Path(json_path).exists():
         raise FileExistsError(f"{json_path} exists: give a new --json")
     # What is cheap to find wrong is found before any picture is looked at.
@@ -106,6 +106,11 @@ def evaluate_run(
         cache_dir=config.data.cache_dir or None,
         batch_size=batch_size,
     )
+    if "fid" in names and min(count, reference.moments.count) <= seen_by.feature_dim:
+        telemetry.say(
+            f"warning: FID of no more images than features ({seen_by.feature_dim}) is mostly bias: "
+            "compare it only with FIDs of the same counts"
+        )
     evaluator = evaluation.Evaluator(seen_by, reference, names, batch_size=batch_size)
     if files:
         found = [_score_images(evaluator, files, str(images), count)]
@@ -124,16 +129,22 @@ def evaluate_run(
     return found
 
 
-def _check(path, config, images, checkpoints, num_images, batch_size, truncation, seed) -> None:
+def _check(
+    path, config, images, checkpoints, num_images, num_real, batch_size, truncation, seed
+) -> None:
     if path is None and images is None:
         raise ValueError("give a --workdir to evaluate, or --images with --config")
     if path is None and config is None:
         raise ValueError("--images needs --config=configs/X.py, whose data it is compared with")
+    if path is not None and config is not None and images is not None:
+        raise ValueError("--images is compared with the data of --workdir or of --config: give one")
     if images is not None and checkpoints:
         raise ValueError("--images and --checkpoints are two things to evaluate: give one of them")
     for name, value in (("--num_images", num_images), ("--eval_batch_size", batch_size)):
         if value is not None and value < 1:
             raise ValueError(f"{name} must be positive, not {value}")
+    if num_real < 0:
+        raise ValueError(f"--num_real must be at least 0, which is all, not {num_real}")
     if truncation < 0.0:
         raise ValueError(f"--truncation must be positive, or 0 for none, not {truncation}")
     if not 0 <= seed < 2**32:

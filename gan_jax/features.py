@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from gan_jax import telemetry
 from gan_jax.metrics import Extractor
 
 PyTree = Any
@@ -152,17 +155,51 @@ def batches_of(images: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
         yield images[start : start + batch_size]
 
 
-def progress(batches: Iterable[Any], count: int, title: str) -> Iterator[Any]:
-    """Passes batches of `count` images on, with a progress bar where someone looks at it."""
-    import tqdm
+def progress(
+    batches: Iterable[Any],
+    count: int,
+    title: str,
+    *,
+    interval: float = 10.0,
+    file: IO[str] | None = None,
+) -> Iterator[Any]:
+    """Passes batches of `count` images on and tells how far they are: a bar, or lines.
 
-    # `disable=None` is none where the output is no terminal.
-    with tqdm.tqdm(
-        total=count, unit=" images", desc=title, disable=None if title else True, leave=False
-    ) as bar:
-        for batch in batches:
-            yield batch
-            bar.update(len(batch))
+    Args:
+      batches: What to pass on.
+      count: Images in all.
+      title: Of the bar; empty for silence.
+      interval: Seconds between two lines, where the output is no terminal.
+      file: Where to; stderr by default.
+    """
+    file = file or sys.stderr
+    if not title:
+        yield from batches
+    elif file.isatty():
+        import tqdm
+
+        with tqdm.tqdm(total=count, unit=" images", desc=title, leave=False, file=file) as bar:
+            for batch in batches:
+                yield batch
+                bar.update(len(batch))
+    else:
+        yield from _told_in_lines(batches, count, title, interval, file)
+
+
+def _told_in_lines(batches, count: int, title: str, interval: float, file: IO[str]):
+    done, start = 0, time.monotonic()
+    told = start
+    for batch in batches:
+        yield batch
+        done, now = done + len(batch), time.monotonic()
+        if now - told >= interval and done < count:
+            told, rate = now, done / (now - start)
+            left = telemetry.duration((count - done) / rate)
+            print(
+                f"{title}: {done:,} of {count:,}, {rate:,.0f} images/s, {left} left",
+                file=file,
+                flush=True,
+            )
 
 
 def check_images(images: Any) -> None:

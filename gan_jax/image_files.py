@@ -78,12 +78,16 @@ def _cut(rows: np.ndarray, size: int) -> Iterator[np.ndarray]:
 
 
 def _read_npz(path: Path) -> np.ndarray:
+    if not zipfile.is_zipfile(path):
+        raise ValueError(f"{path} is no whole .npz: give one with an array images, or a folder")
     try:
         # Opened here, as NumPy leaves what it cannot read open.
         with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
+            if "images" not in file:
+                raise KeyError(f"it holds {', '.join(file) or 'nothing'}, and no array images")
             images = file["images"]
     except _DAMAGE as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        reason = (str(error).strip("'").splitlines() or [type(error).__name__])[0]
         raise ValueError(
             f"{path} cannot be read ({reason}): give an .npz with an array images, or a folder"
         ) from None

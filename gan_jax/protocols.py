@@ -52,7 +52,8 @@ def check_counts(names: Iterable[str], real: int, fake: int) -> None:
       ValueError: Naming the metric and how many it needs.
     """
     for name in names:
-        least = max(2, NEIGHBORS.get(name, 0) + 1)
+        # Of fewer than four images KID's subsets are all the same two.
+        least = 4 if name == "kid" else max(2, NEIGHBORS.get(name, 0) + 1)
         for kind, count in (("real", real), ("generated", fake)):
             if count < least:
                 raise ValueError(
@@ -126,7 +127,8 @@ def metrics_protocol(names: Sequence[str], real: int, fake: int) -> dict[str, An
 
 def describe(scores: Mapping[str, float], protocol: Mapping[str, Any]) -> str:
     """The scores and their protocol in one line, ready for a paper."""
-    return f"{describe_scores(scores, protocol)} ({describe_protocol(protocol)})"
+    step = f"step {protocol['step']:,}: " if "step" in protocol else ""
+    return f"{step}{describe_scores(scores, protocol)} ({describe_protocol(protocol)})"
 
 
 def describe_scores(scores: Mapping[str, float], protocol: Mapping[str, Any]) -> str:
@@ -165,8 +167,6 @@ def describe_protocol(protocol: Mapping[str, Any]) -> str:
             f"seed {protocol['seed']}"
         )
     parts += [f"{key.replace('_', ' ')} {protocol[key]:,}" for key in SETTINGS if key in protocol]
-    if "step" in protocol:
-        parts.append(f"step {protocol['step']:,}")
     return "; ".join(parts)
 
 

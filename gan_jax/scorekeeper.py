@@ -10,7 +10,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from gan_jax import core, results, scoring, telemetry, together, watch
+from gan_jax import core, protocols, results, scoring, telemetry, together, watch
 from gan_jax.checkpoint import Checkpointer, CheckpointError
 from gan_jax.run_setup import Setup
 from gan_jax.workdir import Workdir
@@ -61,6 +61,8 @@ class Scorekeeper:
         if self._scoring is not None:
             self._watch = watch.resume(self._scoring.main_protocol_key, progress)
             results.drop_results_after(where.evaluations, step)
+            described = protocols.describe_protocol(self._scoring.protocol)
+            telemetry.say(f"scored every {self._every} steps: {described}")
         together.by_first_process(self._set_aside_another_best, None)
         self._best = Checkpointer(where.best, keep=1)
         (finished,) = together.tell((float(self._has_turned()),))
@@ -179,7 +181,7 @@ class Scorekeeper:
             return {}
 
     def _say(self, step: int, value: float) -> None:
-        name, seen = self._scoring.main_key, self._watch
+        name, seen = self._scoring.main_title, self._watch
         best = "none is a number yet" if seen.best is None else f"{seen.best:.4g}"
         note = "the best so far" if seen.best_step == step else f"best {best} at {seen.best_step}"
         telemetry.say(f"step {step}: {name} {value:.4g}, {note}")

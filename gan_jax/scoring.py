@@ -60,6 +60,11 @@ class Scoring:
         return metrics.metric_key(self.evaluator.names[0], self.evaluator.extractor.name)
 
     @property
+    def main_title(self) -> str:
+        """That score's name for people."""
+        return metrics.metric_title(self.evaluator.names[0], self.evaluator.extractor.name)
+
+    @property
     def lower_is_better(self) -> bool:
         """Of that score."""
         return self.evaluator.names[0] in protocols.LOWER_IS_BETTER

@@ -153,7 +153,7 @@ class _Loop:
             if first == 0:
                 self._sample()
             if self.unscored:
-                self._score(clock, stop)
+                self._score(stop)
             for inputs in chunks:
                 if stop.requested() or self._turned():
                     break
@@ -187,17 +187,22 @@ class _Loop:
         shown = {}
         if self.step % config.log_every == 0 or self.step == config.steps:
             shown = self._log(clock)
+        self.bar.update(self.step, steps * self.setup.feed.images_per_step, shown)
+        start = time.perf_counter()
         if self.step in self.sample_at:
             self._sample()
         if self.scorekeeper and self.scorekeeper.due(self.step):
-            self._score(clock, stop)
+            self._score(stop)
         # The last step is saved and plotted by `run`, checkpoint or not.
         due = config.checkpoint_every > 0 and self.step % config.checkpoint_every == 0
         if due and self.step < config.steps:
             self._save()
             if self.main:
                 self._plot()
-        self.bar.update(self.step, steps * self.setup.feed.images_per_step, shown)
+        # The rates are of the steps alone.
+        spent = time.perf_counter() - start
+        clock.leave_out(spent)
+        self.bar.leave_out(spent)
 
     def _log(self, clock: Clock) -> dict[str, float]:
         means = self.window.means()
@@ -209,14 +214,12 @@ class _Loop:
         self.board.write_scalars(self.step, line)
         return means
 
-    def _score(self, clock: Clock, stop: Interrupt) -> None:
+    def _score(self, stop: Interrupt) -> None:
         self._check_finite()
-        start = time.perf_counter()
         alone = jax.process_count() == 1
         scores = self.scorekeeper.score(
             self.step, self.state, local(self.state), lambda: alone and stop.requested()
         )
-        clock.leave_out(time.perf_counter() - start)
         self.unscored = scores is None
         if self.main and scores:
             key = {"score_protocol": self.scorekeeper.protocol_key}

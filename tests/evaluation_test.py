@@ -175,9 +175,9 @@ def test_the_line_names_what_a_number_cannot_be_compared_without(evaluator):
         {"fid_toy": 12.3456, "inception_score_toy": 7.0, "inception_score_std_toy": 0.25}, protocol
     )
     assert line == (
-        "FID (toy) 12.35, Inception Score (toy) 7 (std 0.25) (1,000 generated against 120 real "
-        "images of 8x8 of noise train; Toy, bilinear to 2, weights 00000000; averaged generator "
-        "weights in bfloat16, truncation 0.5, seed 3; inception score splits 10; step 7,000)"
+        "step 7,000: FID (toy) 12.35, Inception Score (toy) 7 (std 0.25) (1,000 generated against "
+        "120 real images of 8x8 of noise train; Toy, bilinear to 2, weights 00000000; "
+        "averaged generator weights in bfloat16, truncation 0.5, seed 3; inception score splits 10)"
     )
     protocol |= {"classes": ["class 1"], "precision": "float32", "source": "fakes"}
     line = protocols.describe({"fid_toy": 1.0}, protocol)
@@ -211,6 +211,7 @@ def test_a_reference_without_features_is_refused_where_they_are_needed(toy_extra
     [
         ("recall", 100, 3, "recall needs at least 4 generated images, not 3"),
         ("coverage", 5, 100, "coverage needs at least 6 real images, not 5"),
+        ("kid", 3, 100, "kid needs at least 4 real images, not 3"),
         ("fid", 100, 1, "fid needs at least 2 generated images, not 1"),
     ],
 )

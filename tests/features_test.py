@@ -1,5 +1,7 @@
 """Features of many images, divided over four devices."""
 
+import io
+
 import jax
 import numpy as np
 import pytest
@@ -73,3 +75,17 @@ def test_a_batch_that_is_too_large_is_refused(toy_extractor):
     run = features.make_extract(toy_extractor, batch_size=4)
     with pytest.raises(ValueError, match="up to 4 images, not 5"):
         list(run([pictures(5)]))
+
+
+def test_progress_is_told_in_lines_where_there_is_no_terminal():
+    out = io.StringIO()
+    batches = list(features.progress([[0] * 4] * 3, 12, "real images", interval=0.0, file=out))
+    assert len(batches) == 3
+    lines = out.getvalue().splitlines()
+    assert [line.split(",")[0] for line in lines] == [
+        "real images: 4 of 12",
+        "real images: 8 of 12",
+    ]
+    assert all("images/s" in line and "left" in line for line in lines)
+    assert list(features.progress([[0]], 1, "", interval=0.0, file=out)) == [[0]]
+    assert len(out.getvalue().splitlines()) == 2

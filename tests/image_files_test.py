@@ -84,7 +84,10 @@ def test_another_npz_is_refused_in_one_line(tmp_path, content):
 
 def test_a_file_that_is_no_npz_is_refused(tmp_path):
     (tmp_path / "x.npz").write_bytes(b"PK\x03\x04 and no more")
-    with pytest.raises(ValueError, match="cannot be read"):
+    with pytest.raises(ValueError, match=r"x\.npz is no whole \.npz"):
+        image_files.open_images(tmp_path / "x.npz")
+    np.savez(tmp_path / "x.npz", a=np.zeros(2), b=np.zeros(2))
+    with pytest.raises(ValueError, match="it holds a, b, and no array images"):
         image_files.open_images(tmp_path / "x.npz")
 
 

@@ -113,6 +113,8 @@ def make_extractor(name: str, *, weights: Weights = None) -> Extractor:
       OSError: a file that cannot be read.
     """
     _check_name("extractor", name, EXTRACTORS)
+    if weights is not None and not os.path.isfile(os.path.expanduser(weights)):
+        raise FileNotFoundError(f"there is no file of weights {weights}: give one, or none")
     return EXTRACTORS[name](weights)
 
 

@@ -98,6 +98,12 @@ class ProgressBar:
             self._last_line = now
             print(f"step {step}/{self._steps}, {self.describe()}", file=self._file, flush=True)
 
+    def leave_out(self, seconds: float) -> None:
+        """Does not count seconds since the last update in which no steps were taken."""
+        self._seen = collections.deque(
+            ((time + seconds, step, images) for time, step, images in self._seen), maxlen=_WINDOW
+        )
+
     def rates(self) -> tuple[float, float]:
         """Returns (steps a second, images a second) over the last updates; 0 before the first."""
         (then, first, images_then), (now, last, images_now) = self._seen[0], self._seen[-1]
@@ -113,13 +119,13 @@ class ProgressBar:
             # Most of this span was the compile: it promises nothing about the steps to come.
             steps_per_second = images_per_second = 0.0
             span = self._seen[-1][0] - self._seen[0][0]
-            parts = [f"compiled, {_duration(span)} since the start"]
+            parts = [f"compiled, {duration(span)} since the start"]
         else:
             parts = [f"{steps_per_second:.3g} steps/s"]
         if images_per_second:
             parts.append(f"{images_per_second:,.0f} images/s")
         if steps_per_second and self._step < self._steps:
-            parts.append(f"{_duration((self._steps - self._step) / steps_per_second)} left")
+            parts.append(f"{duration((self._steps - self._step) / steps_per_second)} left")
         for name, value in self._postfix.items():
             shown = f"{float(value):.4g}" if isinstance(value, float) else str(value)
             parts.append(f"{name} {shown}")
@@ -132,7 +138,8 @@ class ProgressBar:
             self._bar = None
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """As "1:05", or "2:01:05" from an hour on."""
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"

@@ -73,8 +73,9 @@ def test_a_run_scores_itself_and_keeps_its_best_checkpoint(run):
     assert progress["metric"] == "fid_toy"
     assert progress["score"] == best["score/fid_toy"]
     said = (run / "said").read_text()
-    assert said.count(": fid_toy ") == 4
-    assert f"step {best['step']}: fid_toy" in said
+    assert said.count(": FID (toy) ") == 4
+    assert f"step {best['step']}: FID (toy)" in said
+    assert "scored every 5 steps: 32 generated against" in said
     assert all(len(line["score_protocol"]) == 16 for line in lines)
 
 
@@ -170,6 +171,8 @@ def test_images_on_disk_are_scored_against_a_config(command_line, tmp_path):
         (["--num_real=100000"], ["cannot compare with 100000 real images"]),
         (["--truncation=-1"], ["--truncation must be positive"]),
         (["--sample_seed=18446744073709551616"], ["--sample_seed must be in 0..2**32 - 1"]),
+        (["--num_real=-1"], ["--num_real must be at least 0, which is all"]),
+        (["--images=.", "--config=configs/vanilla_mnist.py"], ["give one"]),
         (["--best"], ["takes --checkpoints=best"]),
         (["--checkpoint_step=10"], ["takes --checkpoints=10"]),
         (["--images=nowhere", "--noema"], ["--ema belongs to a generator"]),
@@ -359,7 +362,7 @@ def test_the_best_of_another_protocol_is_set_aside(train, tmp_path):
 
 def test_a_score_that_is_no_number_is_told_and_never_the_best(train, tmp_path):
     outcome, _ = train({4: float("nan"), 8: 5.0, 12: 6.0, 16: 7.0, 20: 8.0})
-    assert "fid_toy nan, best none is a number yet" in outcome.out
+    assert "FID (toy) nan, best none is a number yet" in outcome.out
     assert best_of(tmp_path) == (8, 5.0)
 
 
