@@ -11,11 +11,9 @@ Needs torch, torch-fidelity and NumPy. torch-fidelity imports torchvision for da
 that are not used here; where it is not installed, empty modules stand in for it.
 """
 
-import importlib.util
 import json
 import math
 import sys
-import types
 from importlib import metadata
 from pathlib import Path
 from unittest import mock
@@ -23,17 +21,9 @@ from unittest import mock
 import numpy as np
 import torch
 from inception_speed import SPEED_BATCH, best_speed
+from torchvision_stand_in import stand_in_for_torchvision
 
 OUTPUTS = ["2048", "logits_unbiased", "logits"]
-
-
-def stand_in_for_torchvision() -> None:
-    if importlib.util.find_spec("torchvision") is not None:
-        return
-    for name in ("", ".datasets", ".transforms", ".transforms.functional"):
-        sys.modules[f"torchvision{name}"] = types.ModuleType(f"torchvision{name}")
-    for name in ("CIFAR10", "CIFAR100", "STL10"):
-        setattr(sys.modules["torchvision.datasets"], name, object)
 
 
 stand_in_for_torchvision()

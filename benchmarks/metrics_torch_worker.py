@@ -10,26 +10,15 @@ Needs torch, torch-fidelity, NumPy and SciPy. torch-fidelity imports torchvision
 networks that are not used here; where it is not installed, empty modules stand in for it.
 """
 
-import importlib.util
 import json
 import sys
 import time
-import types
 from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 import torch
-
-
-def stand_in_for_torchvision() -> None:
-    if importlib.util.find_spec("torchvision") is not None:
-        return
-    for name in ("", ".datasets", ".transforms", ".transforms.functional"):
-        sys.modules[f"torchvision{name}"] = types.ModuleType(f"torchvision{name}")
-    for name in ("CIFAR10", "CIFAR100", "STL10"):
-        setattr(sys.modules["torchvision.datasets"], name, object)
-
+from torchvision_stand_in import stand_in_for_torchvision
 
 stand_in_for_torchvision()
 from torch_fidelity.metric_fid import (  # noqa: E402

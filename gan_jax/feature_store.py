@@ -26,6 +26,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 from gan_jax.data import ImageDataset, cache_directory
+from gan_jax.features import batches_of
 from gan_jax.metrics import Extractor, Moments
 from gan_jax.telemetry.files import write_error
 
@@ -44,10 +45,11 @@ def batches(dataset: ImageDataset, rows: np.ndarray | None, size: int) -> Iterat
       rows: Which of them; None for all.
       size: Images at a time.
     """
-    count = len(dataset) if rows is None else len(rows)
-    for start in range(0, count, size):
-        part = slice(start, start + size)
-        yield dataset.images[part if rows is None else rows[part]]
+    if rows is None:
+        yield from batches_of(dataset.images, size)
+    else:
+        for part in batches_of(rows, size):
+            yield dataset.images[part]
 
 
 class Entry(NamedTuple):

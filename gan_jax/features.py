@@ -15,7 +15,6 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from gan_jax import telemetry
 from gan_jax.metrics import Extractor
 
-PyTree = Any
 _AXIS = "devices"
 BATCH_SIZE = 64
 BLOCK_ROWS = 2048
@@ -149,10 +148,10 @@ def extract(
     return _join(list(run(progress(batches_of(images, batch_size), len(images), title))))
 
 
-def batches_of(images: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
-    """Cuts images into batches, the last of which may be smaller."""
-    for start in range(0, len(images), batch_size):
-        yield images[start : start + batch_size]
+def batches_of(rows: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
+    """Cuts images, or rows of anything, into batches, the last of which may be smaller."""
+    for start in range(0, len(rows), batch_size):
+        yield rows[start : start + batch_size]
 
 
 def progress(

@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gan_jax import features
+
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 # Eight bits a channel and nothing else; what Pillow makes of the others is not what was drawn.
 _MODES = ("1", "L", "P", "RGB")
@@ -68,13 +70,8 @@ def open_images(path: str | Path) -> ImageFiles:
     return ImageFiles(
         len(images),
         images.shape[1:],
-        lambda rows, size: (images[part] for part in _cut(rows, size)),
+        lambda rows, size: (images[part] for part in features.batches_of(rows, size)),
     )
-
-
-def _cut(rows: np.ndarray, size: int) -> Iterator[np.ndarray]:
-    for start in range(0, len(rows), size):
-        yield rows[start : start + size]
 
 
 def _read_npz(path: Path) -> np.ndarray:
@@ -102,7 +99,7 @@ def _read_npz(path: Path) -> np.ndarray:
 def _read_folder(
     files: list[Path], shape: tuple[int, ...], rows: np.ndarray, size: int
 ) -> Iterator[np.ndarray]:
-    for part in _cut(rows, size):
+    for part in features.batches_of(rows, size):
         images = []
         for row in part:
             image = _read(files[row])

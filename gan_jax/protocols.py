@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -37,11 +36,7 @@ def check_metrics(names: Sequence[str]) -> tuple[str, ...]:
     if not names:
         raise ValueError(f"no metric is asked for, there are {', '.join(METRICS)}")
     for name in names:
-        if name not in METRICS:
-            nearest = difflib.get_close_matches(str(name), METRICS, n=1, cutoff=0.0)[0]
-            raise ValueError(
-                f"unknown metric '{name}': did you mean '{nearest}'? There are {', '.join(METRICS)}"
-            )
+        metrics.check_name("metric", name, METRICS)
     return tuple(dict.fromkeys(names))
 
 

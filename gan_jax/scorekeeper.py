@@ -56,17 +56,20 @@ class Scorekeeper:
         self._every, self._steps = settings.every, setup.config.steps
         self._patience, self._stop = settings.patience, settings.stop
         self._where = where
-        self._scoring = together.by_first_process(lambda: _make_scoring(setup), None)
-        self._watch = None
-        if self._scoring is not None:
-            self._watch = watch.resume(self._scoring.main_protocol_key, progress)
-            results.drop_results_after(where.evaluations, step)
-            described = protocols.describe_protocol(self._scoring.protocol)
-            telemetry.say(f"scored every {self._every} steps: {described}")
-        together.by_first_process(self._set_aside_another_best, None)
+        self._scoring = self._watch = None
+        together.by_first_process(lambda: self._begin(setup, progress, step), None)
         self._best = Checkpointer(where.best, keep=1)
         (finished,) = together.tell((float(self._has_turned()),))
         self.finished = bool(finished)
+
+    def _begin(self, setup: Setup, progress: Mapping[str, Any] | None, step: int) -> None:
+        """What the process that evaluates does before the first step."""
+        self._scoring = _make_scoring(setup)
+        self._watch = watch.resume(self._scoring.main_protocol_key, progress)
+        results.drop_results_after(self._where.evaluations, step)
+        described = protocols.describe_protocol(self._scoring.protocol)
+        telemetry.say(f"scored every {self._every} steps: {described}")
+        self._set_aside_another_best()
 
     def due(self, step: int) -> bool:
         """Whether the run is scored after this step."""
@@ -93,13 +96,13 @@ class Scorekeeper:
         Raises:
           OtherProcessError: If process 0 could not score.
         """
-        start = time.perf_counter()
-        scores = together.by_first_process(lambda: self._scoring(local_state, give_up), {})
-        if scores is None:
+        found = together.by_first_process(
+            lambda: self._look(step, local_state, give_up), ({}, False)
+        )
+        if found is None:
             return None
-        seconds = time.perf_counter() - start
-        keep = together.by_first_process(lambda: self._take_note(step, scores, seconds), None)
-        keep, finished = together.tell((float(keep or 0), float(self._has_turned())))
+        scores, keep = found
+        keep, finished = together.tell((float(keep), float(self._has_turned())))
         if keep:
             self._best.save(step, state, self._record())
             self._best.wait()
@@ -110,6 +113,16 @@ class Scorekeeper:
     def protocol_key(self) -> str:
         """Names the protocol of the scores, on the process that evaluates."""
         return self._scoring.protocol_key
+
+    def _look(
+        self, step: int, state: core.GanState, give_up: Callable[[], bool]
+    ) -> tuple[dict[str, float], bool] | None:
+        """The scores, and whether the state is to be kept as the best; None if it gave up."""
+        start = time.perf_counter()
+        scores = self._scoring(state, give_up)
+        if scores is None:
+            return None
+        return scores, self._take_note(step, scores, time.perf_counter() - start)
 
     def _take_note(self, step: int, scores: dict[str, float], seconds: float) -> bool:
         """Keeps the result and tells of it; whether the state is to be kept as the best."""

@@ -112,7 +112,7 @@ def make_extractor(name: str, *, weights: Weights = None) -> Extractor:
         damaged, or of another network.
       OSError: a file that cannot be read.
     """
-    _check_name("extractor", name, EXTRACTORS)
+    check_name("extractor", name, EXTRACTORS)
     if weights is not None and not os.path.isfile(os.path.expanduser(weights)):
         raise FileNotFoundError(f"there is no file of weights {weights}: give one, or none")
     return EXTRACTORS[name](weights)
@@ -144,14 +144,24 @@ def metric_title(metric: str, extractor_name: str) -> str:
     Raises:
       ValueError: unknown metric.
     """
-    _check_name("metric", metric, METRIC_TITLES)
+    check_name("metric", metric, METRIC_TITLES)
     title = METRIC_TITLES[metric]
     if extractor_name == INCEPTION:
         return title
     return f"{title} ({EXTRACTOR_TITLES.get(extractor_name, extractor_name)})"
 
 
-def _check_name(what: str, name: str, known: Iterable[str]) -> None:
+def check_name(what: str, name: str, known: Iterable[str]) -> None:
+    """Refuses a name that is not known.
+
+    Args:
+      what: a word for the kind of thing, as "metric".
+      name: what was asked for.
+      known: what there is.
+
+    Raises:
+      ValueError: unknown name; the nearest and all that there are stand in the message.
+    """
     known = tuple(known)
     if name not in known:
         nearest = difflib.get_close_matches(str(name), known, n=1, cutoff=0.0)[0]

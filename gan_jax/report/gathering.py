@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from gan_jax import telemetry, workdir
-
-_NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -171,7 +168,7 @@ def _reason(error: Exception) -> str:
 def as_number(value: Any) -> float | None:
     """A number of a JSON file as a float, the names of those that JSON has not included."""
     if isinstance(value, str):
-        return _NOT_FINITE.get(value)
+        return telemetry.NOT_FINITE.get(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return float(value)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import difflib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -98,10 +97,7 @@ def _check(options: _Options) -> None:
         )
     if not 0 <= options.seed < 2**32:
         raise ValueError(f"the seed must be in 0..2**32 - 1, not {options.seed}")
-    known = list(metrics.EXTRACTORS)
-    if options.extractor not in known:
-        nearest = difflib.get_close_matches(options.extractor, known, n=1, cutoff=0.0)[0]
-        raise ValueError(f"unknown extractor '{options.extractor}': did you mean '{nearest}'?")
+    metrics.check_name("extractor", options.extractor, metrics.EXTRACTORS)
 
 
 def _output(output: str | Path | None, runs: Sequence[Run]) -> Path:

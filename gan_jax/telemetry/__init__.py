@@ -2,13 +2,20 @@
 
 from gan_jax.telemetry.files import write_bytes_atomically, write_json_atomically
 from gan_jax.telemetry.images import image_grid, labelled_grid, save_png, to_pixels
-from gan_jax.telemetry.metrics import MetricsLog, NonFiniteLossError, check_finite, read_metrics
+from gan_jax.telemetry.metrics import (
+    NOT_FINITE,
+    MetricsLog,
+    NonFiniteLossError,
+    check_finite,
+    read_metrics,
+)
 from gan_jax.telemetry.plots import plot_losses, plot_probabilities
 from gan_jax.telemetry.progress import ProgressBar, duration, say
 from gan_jax.telemetry.summary import environment, parameter_table
 from gan_jax.telemetry.tensorboard import TensorBoard
 
 __all__ = [
+    "NOT_FINITE",
     "MetricsLog",
     "NonFiniteLossError",
     "ProgressBar",

@@ -14,7 +14,7 @@ from typing import Any
 
 from gan_jax.telemetry import files
 
-_NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
 class NonFiniteLossError(ValueError):
@@ -155,7 +155,7 @@ def _parse(path: pathlib.Path, number: int, line: bytes) -> dict[str, Any]:
     try:
         values = json.loads(line)
         return {
-            name: _NOT_FINITE.get(value, value) if isinstance(value, str) else value
+            name: NOT_FINITE.get(value, value) if isinstance(value, str) else value
             for name, value in values.items()
         }
     except (ValueError, AttributeError):
