@@ -32,9 +32,12 @@ def measure(count: int, metrics: list[str], resolution: int) -> dict[str, float]
     import numpy as np
 
     from configs import dcgan_cifar10
-    from gan_jax import core, data, evaluation, fakes, gans, protocols
+    from gan_jax import core, data, gans
+    from gan_jax.evaluation import evaluator as evaluation
+    from gan_jax.evaluation import protocols
+    from gan_jax.evaluation.reference import make_reference
     from gan_jax.metrics import efficientnet_lite0
-    from gan_jax.reference import make_reference
+    from gan_jax.sampling import fakes
 
     random = np.random.default_rng(0)
     pixels = random.integers(0, 256, (512, 32, 32, 3), np.uint8)

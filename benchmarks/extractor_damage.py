@@ -171,7 +171,8 @@ def recognition(
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Scores every set; returns all that is known."""
-    from gan_jax import features, metrics
+    from gan_jax import metrics
+    from gan_jax.evaluation import features
 
     extractor = metrics.make_extractor(options.extractor, weights=options.weights)
     real = load_real(options)

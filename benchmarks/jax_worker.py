@@ -1,8 +1,8 @@
 """The gan_jax side of `compare.py`: the project's own configs, networks and compiled steps.
 
-What is timed is what `gan_jax.benchmark` times and training runs: `steps_per_call` steps in one
-compiled call, from data on the device to updated parameters. Augmentation is switched off and
-D(G(z)) after the generator's update is not looked at, since the PyTorch reference does neither.
+What is timed is what `gan_jax.modes.benchmark` times and training runs: `steps_per_call` steps in
+one compiled call, from data on the device to updated parameters. Augmentation is switched off and
+D(G(z)) after the generator's update is left out, since the PyTorch reference does neither.
 """
 
 import sys
@@ -68,7 +68,8 @@ def build(settings: Settings) -> Worker:
     if jax.default_backend() != platform or jax.device_count() != 1:
         raise RuntimeError(f"JAX must have one {platform} device, not {jax.devices()}")
 
-    from gan_jax import benchmark, data
+    from gan_jax import data
+    from gan_jax.modes.benchmark import run as benchmark
 
     images = load_images(settings)
     labels = np.zeros(len(images), np.int32)

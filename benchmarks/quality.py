@@ -46,7 +46,8 @@ EXPLANATION = (
 # Each is a process of its own: this one must not take the accelerator's memory from the others.
 LOOK_ROUND = """
 import json, sys, jax
-from gan_jax import metrics, protocols, telemetry
+from gan_jax import metrics, telemetry
+from gan_jax.evaluation import protocols
 extractor, weights, names = sys.argv[1:]
 try:
     protocols.check_metrics(names.split(","))
@@ -65,7 +66,7 @@ print(json.dumps({"environment": environment, "weights_sha256": sha256, "best": 
 EXPORT = """
 import hashlib, importlib, json, os, sys
 import numpy as np
-from gan_jax import run_setup
+from gan_jax.runs import setup as run_setup
 module = sys.argv[1].removesuffix(".py").replace("/", ".")
 try:
     dataset = run_setup.load_data(importlib.import_module(module).get_config())

@@ -10,51 +10,29 @@ PACKAGE = ROOT / "gan_jax"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 PRODUCTION = sorted([ROOT / "main.py", *(ROOT / "configs").glob("*.py"), *MODULES])
 
-# What a part may use of the rest of the package. A part may always use itself.
-MAY_IMPORT = {
-    "losses": set(),
+# The rooms of the package and what each may import of the others, in the order of the design: a
+# room imports rooms above it, never one below. A room may always import itself.
+ROOMS = {
+    "names": set(),
+    "files": set(),
+    "losses": {"names"},
+    "images": {"names", "files"},
     "layers": set(),
-    "core": set(),
-    "data": set(),
-    "metrics": set(),
-    "telemetry": set(),
-    "checkpoint": set(),
-    "networks": {"layers"},
-    "gans": {"core", "losses", "networks"},
-    "interrupt": set(),
-    "flops": set(),
-    "events": set(),
-    "peak": set(),
-    "watch": set(),
-    "together": set(),
-    "options": set(),
+    "networks": {"names", "layers"},
+    "metrics": {"names", "files"},
+    "checkpoint": {"files"},
+    "telemetry": {"files", "images"},
+    "core": {"names"},
+    "gans": {"names", "losses", "images", "layers", "networks", "core"},
+    "data": {"names", "files", "images", "core"},
+    "sampling": {"names", "files", "images", "telemetry", "core"},
+    "evaluation": {"names", "files", "images", "metrics", "telemetry", "core", "data", "sampling"},
 }
-# Modes and what belongs to them: built on the parts above, and none of those may know them.
-MODES = {
-    "train",
-    "run_setup",
-    "sample_run",
-    "evaluate_run",
-    "report",
-    "restored",
-    "features",
-    "feature_store",
-    "evaluation",
-    "image_files",
-    "scoring",
-    "scorekeeper",
-    "results",
-    "protocols",
-    "fakes",
-    "reference",
-    "benchmark",
-    "workdir",
-    "sampling",
-    "feed",
-    "intervals",
-}
-READ_CONFIGS = {"train", "run_setup", "restored", "benchmark", "workdir", "gans", "evaluate_run"}
-READ_CONFIGS |= {"report", "scorekeeper"}
+ROOMS |= {room: {*ROOMS} | extra for room, extra in (("runs", set()), ("modes", {"runs"}))}
+ROOMS["cli"] = {*ROOMS}
+# What may lie loose at the top of the package.
+LOOSE = {"names", "files"}
+READ_CONFIGS = {"modes", "runs", "gans", "cli"}
 # Not there in an environment that only reads prepared data, trains, samples and benchmarks.
 OPTIONAL = {"tensorflow", "tensorflow_datasets", "tensorboard", "clu", "torch"}
 MAX_LINES = 300
@@ -103,24 +81,52 @@ def ids(paths):
     return [str(path.relative_to(ROOT)) for path in paths]
 
 
+def wrong_imports(name, used):
+    """The imports among `used` that module `name` must not have, by the law of rooms and modes."""
+    room = part_of(name)
+    allowed = {room, *ROOMS.get(room, set())}
+    wrong = {other for other in used if part_of(other) and part_of(other) not in allowed}
+    if room == "modes":
+        mode = name.split(".")[2] if name.count(".") > 1 else None
+        others = {other for other in used if part_of(other) == "modes" and other.count(".") > 1}
+        wrong |= {other for other in others if other.split(".")[2] != mode}
+    return wrong
+
+
 @pytest.mark.parametrize("path", MODULES, ids=ids(MODULES))
-def test_a_part_imports_only_what_the_law_allows(path):
-    part = part_of(module_name(path))
-    known = {*MAY_IMPORT, *MODES}
-    assert part is None or part in known, f"say in this test what {part} may import"
-    used = {part_of(name) for name in all_imports(path) if name.startswith("gan_jax.")}
-    assert used <= known, "an import of gan_jax must name a module of it"
-    if part is None:
-        assert not used, "importing gan_jax must import nothing else"
-    elif part in MAY_IMPORT:
-        assert used <= MAY_IMPORT[part] | {part}
+def test_a_room_imports_only_rooms_above_it_and_no_mode_another(path):
+    name = module_name(path)
+    used = {other for other in all_imports(path) if other.split(".")[0] == "gan_jax"}
+    assert {part_of(other) for other in used} <= {None, *ROOMS}, "gan_jax has no such room"
+    assert part_of(name) is None or part_of(name) in ROOMS, f"{name} lies in no room"
+    if part_of(name) is not None:
+        assert not wrong_imports(name, used)
 
 
-def test_every_part_that_the_law_names_is_there():
-    there = {path.stem for path in PACKAGE.iterdir()} - {"__init__", "__pycache__"}
-    # Room that the design gives to what is not built yet.
-    assert {*MAY_IMPORT, *MODES} - there <= {"metrics", "report"}
-    assert there <= {*MAY_IMPORT, *MODES}
+def test_the_law_of_rooms_is_an_order():
+    order = list(ROOMS)
+    for room, allowed in ROOMS.items():
+        assert allowed <= set(order[: order.index(room)])
+
+
+@pytest.mark.parametrize(
+    ("name", "used", "wrong"),
+    [
+        ("gan_jax.losses.hinge", {"gan_jax.core.step"}, {"gan_jax.core.step"}),
+        ("gan_jax.data.feed", {"gan_jax.modes.train.loop"}, {"gan_jax.modes.train.loop"}),
+        ("gan_jax.modes.sample", {"gan_jax.modes.train.loop"}, {"gan_jax.modes.train.loop"}),
+        ("gan_jax.modes.train.loop", {"gan_jax.modes.train.events", "gan_jax.runs"}, set()),
+        ("gan_jax.cli.main", {"gan_jax.modes.sample", "gan_jax.names"}, set()),
+    ],
+)
+def test_the_law_of_rooms_names_what_breaks_it(name, used, wrong):
+    assert wrong_imports(name, used) == wrong
+
+
+def test_the_tree_is_that_of_the_design():
+    there = {path.stem for path in PACKAGE.iterdir()} - {"__init__", "__pycache__", "py"}
+    assert {path.stem for path in PACKAGE.glob("*.py")} == {"__init__", *LOOSE}
+    assert there - {"configs"} == {*ROOMS}
 
 
 @pytest.mark.parametrize("path", PRODUCTION, ids=ids(PRODUCTION))

@@ -1,5 +1,6 @@
 """The game, its state, and the one step that plays it on any number of devices."""
 
+from gan_jax.core.devices import Devices, fitting_batch_size, local_devices
 from gan_jax.core.game import (
     Aux,
     Context,
@@ -12,7 +13,6 @@ from gan_jax.core.game import (
     Player,
     Sampler,
 )
-from gan_jax.core.names import check_name
 from gan_jax.core.optim import clip_weights, make_optimizer, make_schedule
 from gan_jax.core.parallel import (
     AXIS,
@@ -29,12 +29,14 @@ from gan_jax.core.state import (
     start,
 )
 from gan_jax.core.step import make_chunk, make_step
+from gan_jax.names import check_name
 
 __all__ = [
     "AXIS",
     "Aux",
     "Compiled",
     "Context",
+    "Devices",
     "Ema",
     "Experiment",
     "Gan",
@@ -49,8 +51,10 @@ __all__ = [
     "check_name",
     "clip_weights",
     "compile_chunk",
+    "fitting_batch_size",
     "init_optimizers",
     "init_state",
+    "local_devices",
     "make_chunk",
     "make_optimizer",
     "make_schedule",

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from gan_jax.core.names import check_name
+from gan_jax.names import check_name
 
 OPTIMIZERS = ("adam", "adamw", "rmsprop", "sgd")
 SCHEDULES = ("constant", "linear", "cosine")

@@ -4,17 +4,9 @@ dataset = data.load("cifar10", classes=["airplane"])
 rows = data.index_batches(len(dataset), 64, seed=0, start=0, count=10)
 with data.stream(dataset, rows) as batches:
     for images, labels in batches:
-        images = data.normalize(images)
+        images = normalize(images)
 """
 
-from gan_jax.data.augment import (
-    make_augment,
-    normalize,
-    quantize,
-    random_crop,
-    random_flip,
-    random_rotation,
-)
 from gan_jax.data.cache import cache_directory
 from gan_jax.data.dataset import CLASS_GROUPS, ImageDataset
 from gan_jax.data.loading import load
@@ -27,11 +19,5 @@ __all__ = [
     "cache_directory",
     "index_batches",
     "load",
-    "make_augment",
-    "normalize",
-    "quantize",
-    "random_crop",
-    "random_flip",
-    "random_rotation",
     "stream",
 ]

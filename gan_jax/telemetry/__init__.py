@@ -1,7 +1,5 @@
 """What a run tells: metrics, progress, images, plots, tables. Generic over dicts and pytrees."""
 
-from gan_jax.telemetry.files import write_bytes_atomically, write_json_atomically
-from gan_jax.telemetry.images import image_grid, labelled_grid, save_png, to_pixels
 from gan_jax.telemetry.metrics import (
     NOT_FINITE,
     MetricsLog,
@@ -23,15 +21,9 @@ __all__ = [
     "check_finite",
     "duration",
     "environment",
-    "image_grid",
-    "labelled_grid",
     "parameter_table",
     "plot_losses",
     "plot_probabilities",
     "read_metrics",
-    "save_png",
     "say",
-    "to_pixels",
-    "write_bytes_atomically",
-    "write_json_atomically",
 ]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gan_jax.telemetry import files
+from gan_jax import files
 
 _SMOOTHED_SHARE = 0.03  # Of the points, under the window of the smoothed line.
 _PROBABILITIES = {

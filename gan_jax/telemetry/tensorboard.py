@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 from absl import logging
 
-from gan_jax.telemetry import files
+from gan_jax import files
 
 _INSTALL = "no TensorBoard events: they need TensorFlow (pip install tensorflow)"
 

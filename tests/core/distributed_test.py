@@ -15,7 +15,8 @@ import numpy as np
 import optax
 import pytest
 
-from gan_jax import core, together
+from gan_jax import core
+from gan_jax.core import processes as together
 
 MODES = ("jit", "pmap")
 TIMEOUT = 180.0

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import importlib.util
 import io
 import pathlib
 import sys
@@ -10,6 +9,8 @@ import warnings
 
 import pytest
 from absl.testing import flagsaver
+
+from gan_jax.cli import main as cli_main
 
 ROOT = pathlib.Path(__file__).parents[2]
 # Fully connected networks on the embedded digits compile fastest.
@@ -42,10 +43,7 @@ class Outcome:
 
 @pytest.fixture(scope="session")
 def main_module():
-    spec = importlib.util.spec_from_file_location("main_under_test", ROOT / "main.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return cli_main
 
 
 @pytest.fixture

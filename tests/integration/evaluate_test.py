@@ -232,7 +232,7 @@ def test_settings_that_cannot_be_are_refused_before_the_run(
 def test_a_run_stops_once_its_score_has_turned_and_goes_on_when_told(
     command_line, tiny, tmp_path, monkeypatch
 ):
-    from gan_jax import scoring
+    from gan_jax.evaluation import scoring
 
     given = iter([3.0, 2.0, 2.5, 2.6, 2.7, 2.8])
     monkeypatch.setattr(scoring.Scoring, "__call__", lambda self, *_: {self.main_key: next(given)})
@@ -281,7 +281,7 @@ def test_a_config_without_a_key_is_one_line(run, command_line):
 @pytest.fixture
 def train(command_line, tiny, tmp_path, monkeypatch):
     """`train({step: score}, *arguments) -> Outcome` of a run whose scores are given."""
-    from gan_jax import scoring
+    from gan_jax.evaluation import scoring
 
     def call(scores, *arguments):
         told = []
@@ -369,7 +369,8 @@ def test_a_score_that_is_no_number_is_told_and_never_the_best(train, tmp_path):
 def test_a_signal_while_scoring_leaves_at_once_and_the_score_is_made_up_for(
     command_line, tiny, tmp_path, monkeypatch
 ):
-    from gan_jax import evaluation, interrupt
+    from gan_jax.evaluation import evaluator as evaluation
+    from gan_jax.modes.train import interrupt
 
     command = (
         *tiny,

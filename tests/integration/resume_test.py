@@ -79,11 +79,13 @@ def halt_before(owner, name, when):
     setattr(owner, name, halting)
 
 def interrupted():
-    import gan_jax.interrupt as module
+    import gan_jax.modes.train.interrupt as module
     return any(stop.signum is not None for stop in module.made)
 
 if place:
-    from gan_jax import interrupt, intervals, sampling
+    from gan_jax import sampling
+    from gan_jax.modes.train import interrupt
+    from gan_jax.modes.train import intervals
     from gan_jax.checkpoint import files
     interrupt.made = []
     real_enter = interrupt.Interrupt.__enter__

@@ -1,0 +1,1 @@
+"""Scores of images against real ones, by a stated protocol."""

@@ -1,0 +1,165 @@
+"""Scores of generated images against real ones, by a stated protocol.
+
+Images reach an extractor as the uint8 pixels that a saved PNG would hold. FID and the Inception
+Score keep sums alone, so their memory does not grow with the number of images; the metrics that
+compare single images keep their features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gan_jax import metrics
+from gan_jax.core import fitting_batch_size, local_devices
+from gan_jax.evaluation import features, protocols
+from gan_jax.evaluation.reference import Reference
+from gan_jax.metrics import Extractor
+
+
+class Measured(NamedTuple):
+    """What is kept of generated images.
+
+    Attributes:
+      moments: Of their features.
+      logits: Sums for the Inception Score; None where it is not asked for.
+      features: float32 [N, D]; None where no metric needs them.
+    """
+
+    moments: metrics.Moments
+    logits: metrics.InceptionScoreMoments | None
+    features: np.ndarray | None
+
+
+class Evaluator:
+    """Scores images against one reference by one extractor."""
+
+    def __init__(
+        self,
+        extractor: Extractor,
+        reference: Reference,
+        names: Sequence[str],
+        *,
+        batch_size: int = features.BATCH_SIZE,
+    ):
+        """Fixes the protocol, and compiles the extractor at the first images.
+
+        Args:
+          extractor: What sees the images; the one that `reference` was made with.
+          reference: The real images, with their features where `protocols.needs_features(names)`.
+          names: Metrics, of `protocols.METRICS`.
+          batch_size: Images at a time over all devices, rounded up to a multiple of their number.
+        """
+        self.extractor, self.reference = extractor, reference
+        self.names = protocols.check_metrics(names)
+        if protocols.needs_features(self.names) and reference.features is None:
+            raise ValueError(
+                f"{', '.join(self.names)}: the reference was made without features, give "
+                "make_reference keep_features=True"
+            )
+        self.batch_size = fitting_batch_size(batch_size, local_devices().count)
+        self._extract = features.make_extract(extractor, batch_size=self.batch_size)
+
+    def score(
+        self,
+        batches: Iterable[Any],
+        count: int,
+        *,
+        title: str = "",
+        positions: np.ndarray | None = None,
+    ) -> dict[str, float]:
+        """Scores `count` images.
+
+        Args:
+          batches: uint8 [B, H, W, C] in [0, 255], C 1 or 3, B up to `batch_size`.
+          count: How many they are in all, at least 2.
+          title: Of the progress bar; empty for none.
+          positions: Where each image stands for the Inception Score, whose splits are consecutive:
+            a permutation [count] for images that come sorted; None for images in no order.
+
+        Returns:
+          `{key: value}`, each key with the extractor's name (`metrics.metric_key`); beside
+          "inception_score" its "..._std", beside "kid" its "..._std" over subsets and its
+          "..._standard_error".
+
+        Raises:
+          ValueError: If there are too few images, or other ones than promised.
+        """
+        protocols.check_counts(self.names, self.reference.moments.count, count)
+        shown = features.progress(batches, count, title)
+        return self._scores(self._measure(shown, count, positions))
+
+    def _measure(
+        self, batches: Iterable[Any], count: int, positions: np.ndarray | None
+    ) -> Measured:
+        dim, splits = self.extractor.feature_dim, min(protocols.SPLITS, count)
+        total = metrics.empty_moments(dim)
+        logits, kept, done = None, None, 0
+        if "inception_score" in self.names:
+            logits = metrics.empty_inception_score_moments(
+                self.extractor.num_logits, total=count, splits=splits
+            )
+        if protocols.needs_features(self.names):
+            kept = np.empty((count, dim), np.float32)
+        for seen in features.collect(self._extract(batches)):
+            stop = done + len(seen.features)
+            if stop > count:
+                raise ValueError(f"{count} images were promised, more came")
+            total = metrics.merge_moments(total, metrics.moments(seen.features))
+            if logits is not None:
+                # As many positions as there are images would grow with their number.
+                own = np.arange(done, stop) if positions is None else positions[done:stop]
+                part = metrics.inception_score_moments(
+                    seen.logits, total=count, splits=splits, positions=own
+                )
+                logits = metrics.merge_inception_score_moments(logits, part)
+            if kept is not None:
+                kept[done:stop] = seen.features
+            done = stop
+        if done != count:
+            raise ValueError(f"{count} images were promised, {done} came")
+        return Measured(total, logits, kept)
+
+    def _scores(self, measured: Measured) -> dict[str, float]:
+        found: dict[str, float] = {}
+        if "fid" in self.names:
+            found["fid"] = metrics.frechet_inception_distance(
+                self.reference.moments, measured.moments
+            )
+        if "kid" in self.names:
+            subset = protocols.kid_subset_size(len(self.reference.features), len(measured.features))
+            kid = metrics.kernel_inception_distance(
+                self.reference.features,
+                measured.features,
+                subsets=protocols.SUBSETS,
+                subset_size=subset,
+            )
+            found |= {
+                "kid": kid.mean,
+                "kid_std": kid.standard_deviation,
+                "kid_standard_error": kid.standard_error,
+            }
+        if "inception_score" in self.names:
+            score = metrics.inception_score(measured.logits)
+            found |= {
+                "inception_score": score.mean,
+                "inception_score_std": score.standard_deviation,
+            }
+        found |= self._manifold(measured.features)
+        return {
+            metrics.metric_key(name, self.extractor.name): float(value)
+            for name, value in found.items()
+        }
+
+    def _manifold(self, fake: np.ndarray | None) -> dict[str, float]:
+        found: dict[str, float] = {}
+        real = self.reference.features
+        if {"precision", "recall"} & set(self.names):
+            pair = metrics.precision_recall(real, fake, neighbors=protocols.NEIGHBORS["precision"])
+            found |= pair._asdict()
+        if {"density", "coverage"} & set(self.names):
+            pair = metrics.density_coverage(real, fake, neighbors=protocols.NEIGHBORS["density"])
+            found |= pair._asdict()
+        return {name: value for name, value in found.items() if name in self.names}

@@ -1,0 +1,173 @@
+"""What scores are computed by, so that only numbers that can be compared look alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from gan_jax import metrics
+from gan_jax.core import Sampler
+from gan_jax.evaluation.reference import Reference
+
+METRICS = tuple(metrics.METRIC_TITLES)
+# Those that look at single images, not at sums over them.
+NEED_FEATURES = ("kid", "precision", "recall", "density", "coverage")
+LOWER_IS_BETTER = ("fid", "kid")
+SPLITS = 10
+NEIGHBORS = {"precision": 3, "recall": 3, "density": 5, "coverage": 5}
+SUBSETS, SUBSET_SIZE = 100, 1000
+# Keys of a protocol that belong to a metric.
+SETTINGS = (
+    "inception_score_splits",
+    "kid_subsets",
+    "kid_subset_size",
+    *(f"{name}_neighbors" for name in NEIGHBORS),
+)
+
+
+def check_metrics(names: Sequence[str]) -> tuple[str, ...]:
+    """Refuses unknown metrics.
+
+    Raises:
+      ValueError: Naming the nearest, or that there is none at all.
+    """
+    # `--config.evaluate.metrics=fid,kid` arrives as one string.
+    names = [part.strip() for name in names for part in str(name).split(",") if part.strip()]
+    if not names:
+        raise ValueError(f"no metric is asked for, there are {', '.join(METRICS)}")
+    for name in names:
+        metrics.check_name("metric", name, METRICS)
+    return tuple(dict.fromkeys(names))
+
+
+def check_counts(names: Iterable[str], real: int, fake: int) -> None:
+    """Refuses too few images for what is asked for, before any has been looked at.
+
+    Raises:
+      ValueError: Naming the metric and how many it needs.
+    """
+    for name in names:
+        # Of fewer than four images KID's subsets are all the same two.
+        least = 4 if name == "kid" else max(2, NEIGHBORS.get(name, 0) + 1)
+        for kind, count in (("real", real), ("generated", fake)):
+            if count < least:
+                raise ValueError(
+                    f"{name} needs at least {least} {kind} images, not {count}: raise num_"
+                    f"{'real' if kind == 'real' else 'images'}"
+                )
+
+
+def needs_features(names: Iterable[str]) -> bool:
+    """Whether a metric among these compares single images."""
+    return any(name in NEED_FEATURES for name in names)
+
+
+def kid_subset_size(real: int, fake: int) -> int:
+    """Of KID: as in the paper, or of few images half, which leaves its standard error defined."""
+    return min(SUBSET_SIZE, max(2, min(real, fake) // 2))
+
+
+def run_protocol(
+    reference: Reference,
+    sampler: Sampler,
+    names: Sequence[str],
+    *,
+    family: str,
+    image_shape: Sequence[int],
+    precision: str,
+    count: int,
+    seed: int,
+    truncation: float,
+    averaged: bool,
+) -> dict[str, Any]:
+    """All that a run's score depends on, but for the step: `{name: JSON value}`.
+
+    Args:
+      reference: The real images.
+      sampler: Of the game.
+      names: Metrics.
+      family: Of the run.
+      image_shape: (H, W, C) of generated images.
+      precision: Of the generator's arithmetic, float32 or bfloat16.
+      count: Of generated images.
+      seed: Of latents and labels.
+      truncation: As `sampling.draw_latents`.
+      averaged: Whether the generator's weights are moving averages.
+    """
+    conditional = bool(sampler.num_classes)
+    return {
+        **reference.protocol,
+        "fake_count": count,
+        "fake_shape": list(image_shape),
+        "pixels": "uint8",
+        "family": family,
+        "seed": seed,
+        "truncation": truncation,
+        "precision": precision,
+        "generator_weights": "averaged" if averaged else "raw",
+        "labels": "drawn with the real images' frequencies" if conditional else "none",
+        **metrics_protocol(names, reference.moments.count, count),
+    }
+
+
+def metrics_protocol(names: Sequence[str], real: int, fake: int) -> dict[str, Any]:
+    """The settings of the metrics, where they have any."""
+    found: dict[str, Any] = {}
+    if "inception_score" in names:
+        found["inception_score_splits"] = min(SPLITS, fake)
+    if "kid" in names:
+        found |= {"kid_subsets": SUBSETS, "kid_subset_size": kid_subset_size(real, fake)}
+    return found | {f"{name}_neighbors": k for name, k in NEIGHBORS.items() if name in names}
+
+
+def describe(scores: Mapping[str, float], protocol: Mapping[str, Any]) -> str:
+    """The scores and their protocol in one line, ready for a paper."""
+    step = f"step {protocol['step']:,}: " if "step" in protocol else ""
+    return f"{step}{describe_scores(scores, protocol)} ({describe_protocol(protocol)})"
+
+
+def describe_scores(scores: Mapping[str, float], protocol: Mapping[str, Any]) -> str:
+    """The scores by their titles."""
+    extractor, parts = protocol["extractor"], []
+    for name in METRICS:
+        value = scores.get(metrics.metric_key(name, extractor))
+        if value is None:
+            continue
+        part = f"{metrics.metric_title(name, extractor)} {value:.4g}"
+        spreads = [
+            f"{words} {scores[key]:.2g}"
+            for spread, words in (("std", "std"), ("standard_error", "standard error"))
+            if (key := metrics.metric_key(f"{name}_{spread}", extractor)) in scores
+        ]
+        parts.append(f"{part} ({', '.join(spreads)})" if spreads else part)
+    return ", ".join(parts)
+
+
+def describe_protocol(protocol: Mapping[str, Any]) -> str:
+    """Counts, data, extractor, weights and the metrics' settings in a phrase."""
+    height, width = protocol["real_shape"][:2]
+    source = f" ({protocol['source']})" if "source" in protocol else ""
+    parts = [
+        f"{protocol['fake_count']:,} generated{source} against {protocol['real_count']:,} real "
+        f"images of {width}x{height} of {protocol['data']} {protocol['split']}{_classes(protocol)}",
+        f"{protocol['extractor_title']}, {protocol['resize']}, weights "
+        f"{protocol['weights_sha256'][:8]}",
+    ]
+    if "generator_weights" in protocol:
+        truncation = protocol["truncation"]
+        precision = "" if protocol["precision"] == "float32" else f" in {protocol['precision']}"
+        parts.append(
+            f"{protocol['generator_weights']} generator weights{precision}, "
+            f"{f'truncation {truncation:g}' if truncation else 'no truncation'}, "
+            f"seed {protocol['seed']}"
+        )
+    parts += [f"{key.replace('_', ' ')} {protocol[key]:,}" for key in SETTINGS if key in protocol]
+    return "; ".join(parts)
+
+
+def _classes(protocol: Mapping[str, Any]) -> str:
+    """Which classes the real images are of, where they are not all there are."""
+    classes, known = protocol["classes"], protocol.get("num_classes", 0)
+    if not known or len(classes) == known:
+        return ""
+    return f", only {', '.join(map(str, classes))}"

@@ -1,0 +1,73 @@
+"""Results of evaluations: scores with all that they cannot be compared without, as JSON."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gan_jax import telemetry
+from gan_jax.evaluation import protocols
+from gan_jax.files import write_json_atomically
+
+
+def make_result(
+    scores: Mapping[str, float],
+    protocol: Mapping[str, Any],
+    *,
+    step: int | None,
+    count: int,
+    seconds: float,
+    in_training: bool = False,
+) -> dict[str, Any]:
+    """A result, JSON-able.
+
+    Args:
+      scores: `{key: value}`.
+      protocol: What they depend on.
+      step: Of the checkpoint; None for images of unknown origin.
+      count: Images that were scored.
+      seconds: That it took to draw, look and score.
+      in_training: Whether the run scored itself.
+
+    Returns:
+      step, in_training, scores, protocol, line (all of it in one line), environment, seconds and
+      images_per_second.
+    """
+    return {
+        "step": step,
+        "in_training": in_training,
+        "scores": dict(scores),
+        "protocol": dict(protocol),
+        "line": protocols.describe(scores, protocol),
+        "environment": telemetry.environment(),
+        "seconds": round(seconds, 3),
+        "images_per_second": round(count / seconds, 2),
+    }
+
+
+def keep_result(folder: Path, result: Mapping[str, Any]) -> Path:
+    """Writes a checkpoint's result, in place of one of the same step and protocol.
+
+    Raises:
+      OSError: If it cannot be written; nothing is left then.
+    """
+    key = json.dumps(result["protocol"], sort_keys=True).encode()
+    path = folder / f"step_{result['step']:08d}-{hashlib.sha256(key).hexdigest()[:8]}.json"
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json_atomically(path, result)
+    return path
+
+
+def drop_results_after(folder: Path, step: int) -> None:
+    """Drops what a run that goes on at `step` had found of itself later: it will be found again."""
+    for path in folder.glob("step_*.json"):
+        try:
+            result = json.loads(path.read_text())
+            later = bool(result["in_training"]) and result["step"] > step
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # Not ours to judge.
+        if later:
+            path.unlink()

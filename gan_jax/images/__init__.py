@@ -1,0 +1,22 @@
+"""Arrays of images: pixels, augmentation, grids, reading and writing."""
+
+from gan_jax.images.augment import make_augment, random_crop, random_flip, random_rotation
+from gan_jax.images.grid import image_grid, labelled_grid, save_png
+from gan_jax.images.pixels import normalize, quantize, to_pixels
+from gan_jax.images.reading import ImageFiles, batches_of, open_images
+
+__all__ = [
+    "ImageFiles",
+    "batches_of",
+    "image_grid",
+    "labelled_grid",
+    "make_augment",
+    "normalize",
+    "open_images",
+    "quantize",
+    "random_crop",
+    "random_flip",
+    "random_rotation",
+    "save_png",
+    "to_pixels",
+]

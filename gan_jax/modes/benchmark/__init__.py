@@ -1,0 +1,1 @@
+"""Step throughput of a config."""

@@ -1,0 +1,175 @@
+"""What a run's folder holds, read so that what is missing or damaged is a sentence, no error."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from gan_jax import telemetry
+from gan_jax.runs import workdir
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A run as its folder tells of it.
+
+    Attributes:
+      path: The folder.
+      name: What the page calls it.
+      config: The experiment, nested.
+      info: What the run knows of its data, by `workdir.DATA_KEYS`.
+      lines: Of `metrics.jsonl`, each with a whole number as its `step`.
+      evaluations: Of `evaluations/*.json`, in the order of their steps.
+      environment: Of the machine that trained, or None.
+      grids: (step, PNG) of the fixed-noise grids, in order.
+      problems: A sentence for everything that is there and could not be read.
+    """
+
+    path: Path
+    name: str
+    config: dict[str, Any]
+    info: dict[str, Any]
+    lines: list[dict[str, Any]]
+    evaluations: list[dict[str, Any]]
+    environment: dict[str, Any] | None
+    grids: list[tuple[int, Path]]
+    problems: tuple[str, ...]
+
+    @property
+    def title(self) -> str:
+        """As "cgan on cifar10"."""
+        data = self.config.get("data")
+        name = data.get("name", "?") if isinstance(data, dict) else "?"
+        return f"{self.config.get('family', '?')} on {name}"
+
+    @property
+    def steps(self) -> int:
+        """The last step that anything in the folder tells of."""
+        return max([0, *(line["step"] for line in self.lines), *(step for step, _ in self.grids)])
+
+
+def gather(path: str | Path) -> Run:
+    """Reads the folder of a run.
+
+    Args:
+      path: The workdir.
+
+    Returns:
+      The Run.
+
+    Raises:
+      WorkdirError: If the folder holds no run, or its config.json cannot be read.
+    """
+    config, info = workdir.load(path)
+    where = workdir.Workdir(Path(path))
+    problems: list[str] = []
+    return Run(
+        path=where.path,
+        name=where.path.resolve().name,
+        config=config.to_dict(),
+        info=info,
+        lines=_lines(where.metrics, problems),
+        evaluations=_evaluations(where.evaluations, problems),
+        environment=_json_object(where.environment, problems),
+        grids=_grids(where.samples),
+        problems=tuple(problems),
+    )
+
+
+def gather_all(paths: Sequence[str | Path]) -> list[Run]:
+    """Reads several; runs whose folders share a name get as much of the path as tells them apart.
+
+    Raises:
+      ValueError: If no folder, or one folder twice, is given.
+      WorkdirError: As `gather`.
+    """
+    if not paths:
+        raise ValueError("a report needs the workdir of at least one run")
+    resolved = [Path(path).resolve() for path in paths]
+    for path in resolved:
+        if resolved.count(path) > 1:
+            raise ValueError(f"workdir {path} is given twice: give each run once")
+    runs = [gather(path) for path in paths]
+    depth = 1
+    while len({_tail(path, depth) for path in resolved}) < len(resolved):
+        depth += 1
+    return [
+        dataclasses.replace(run, name=_tail(path, depth))
+        for run, path in zip(runs, resolved, strict=True)
+    ]
+
+
+def _tail(path: Path, depth: int) -> str:
+    return "/".join(path.parts[-depth:])
+
+
+def _lines(path: Path, problems: list[str]) -> list[dict[str, Any]]:
+    try:
+        lines = telemetry.read_metrics(path)
+    except (ValueError, OSError) as error:
+        problems.append(f"{path.name} could not be read ({_reason(error)}).")
+        return []
+    whole = [line for line in lines if isinstance(line.get("step"), int)]
+    if len(whole) < len(lines):
+        problems.append(f"{len(lines) - len(whole)} lines of {path.name} name no step.")
+    return sorted(whole, key=lambda line: line["step"])
+
+
+def _evaluations(folder: Path, problems: list[str]) -> list[dict[str, Any]]:
+    found = []
+    for path in sorted(folder.glob("*.json")):
+        content = _json_object(path, problems)
+        if content is None:
+            continue
+        if not isinstance(content.get("scores"), dict):
+            problems.append(f"evaluations/{path.name} holds no scores.")
+            continue
+        scores = {key: as_number(value) for key, value in content["scores"].items()}
+        protocol = content.get("protocol")
+        found.append(
+            content
+            | {
+                "scores": {key: value for key, value in scores.items() if value is not None},
+                "protocol": protocol if isinstance(protocol, dict) else {},
+                "step": content.get("step") if isinstance(content.get("step"), int) else None,
+            }
+        )
+    return sorted(found, key=lambda content: (content["step"] is None, content["step"] or 0))
+
+
+def _json_object(path: Path, problems: list[str]) -> dict[str, Any] | None:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(content, dict):
+            return content
+        problems.append(f"{path.name} is not a JSON object.")
+    except FileNotFoundError:
+        pass
+    except (ValueError, OSError) as error:
+        problems.append(f"{path.name} could not be read ({_reason(error)}).")
+    return None
+
+
+def _grids(folder: Path) -> list[tuple[int, Path]]:
+    steps = []
+    for path in folder.glob("step_*.png"):
+        digits = path.stem.removeprefix("step_")
+        if digits.isdecimal():
+            steps.append((int(digits), path))
+    return sorted(steps)
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(getattr(error, "strerror", None) or error).split())
+
+
+def as_number(value: Any) -> float | None:
+    """A number of a JSON file as a float, the names of those that JSON has not included."""
+    if isinstance(value, str):
+        return telemetry.NOT_FINITE.get(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value)

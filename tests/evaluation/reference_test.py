@@ -1,0 +1,161 @@
+"""Statistics of real images: computed once, kept by protocol."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from gan_jax import data, metrics
+from gan_jax.evaluation import feature_cache as feature_store
+from gan_jax.evaluation import features
+from gan_jax.evaluation.reference import make_reference
+
+
+def dataset(count=40, seed=0):
+    random = np.random.default_rng(seed)
+    return data.ImageDataset(
+        random.integers(0, 256, (count, 8, 8, 3), np.uint8),
+        np.arange(count, dtype=np.int32) % 4,
+        ("a", "b", "c", "d", "e"),
+        "noise",
+        "train",
+    )
+
+
+@pytest.fixture
+def counted(toy_extractor):
+    """The toy extractor, and how often it was traced: not at all where the result was kept."""
+    traces = []
+
+    def apply(params, images):
+        traces.append(images.shape)
+        return toy_extractor.apply(params, images)
+
+    return dataclasses.replace(toy_extractor, apply=apply), traces
+
+
+def test_moments_features_and_frequencies(toy_extractor, tmp_path):
+    found = make_reference(toy_extractor, dataset(), keep_features=True, cache_dir=tmp_path)
+    want = features.extract(toy_extractor, dataset().images).features
+    np.testing.assert_allclose(found.features, want, rtol=1e-6)
+    np.testing.assert_allclose(found.moments.mean, want.mean(0), rtol=1e-5)
+    np.testing.assert_allclose(found.moments.covariance, np.cov(want.T), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(found.label_frequencies, [0.25, 0.25, 0.25, 0.25, 0.0])
+
+
+def test_a_second_look_reads_what_the_first_kept(counted, tmp_path):
+    extractor, traces = counted
+    first = make_reference(extractor, dataset(), keep_features=True, cache_dir=tmp_path)
+    assert traces
+    traces.clear()
+    again = make_reference(extractor, dataset(), keep_features=True, cache_dir=tmp_path)
+    assert not traces
+    np.testing.assert_array_equal(first.moments.scatter, again.moments.scatter)
+    np.testing.assert_array_equal(first.features, again.features)
+    assert first.protocol == again.protocol
+
+
+def test_features_that_were_not_kept_are_computed(counted, tmp_path):
+    extractor, traces = counted
+    make_reference(extractor, dataset(), cache_dir=tmp_path)
+    assert [file.suffix for file in tmp_path.iterdir()] == [".moments"]
+    traces.clear()
+    found = make_reference(extractor, dataset(), keep_features=True, cache_dir=tmp_path)
+    assert traces
+    assert found.features.shape == (40, 12)
+
+
+@pytest.mark.parametrize(
+    "change", ["images", "split", "weights", "count", "resolution", "resize", "dim", "version"]
+)
+def test_another_protocol_is_another_reference(counted, tmp_path, monkeypatch, change):
+    extractor, traces = counted
+    make_reference(extractor, dataset(), cache_dir=tmp_path)
+    traces.clear()
+    other, count = dataset(seed=1 if change == "images" else 0), 0
+    if change == "split":
+        other = dataclasses.replace(other, split="test")
+    if change == "weights":
+        extractor = dataclasses.replace(extractor, weights_sha256="1" * 64)
+    if change == "count":
+        count = 30
+    if change == "resolution":
+        extractor = dataclasses.replace(extractor, resolution=3)
+    if change == "resize":
+        extractor = dataclasses.replace(extractor, resize="another way")
+    if change == "dim":
+        whole = extractor.apply
+
+        def apply(params, images):
+            features, logits = whole(params, images)
+            return features[:, :7], logits
+
+        extractor = dataclasses.replace(extractor, feature_dim=7, apply=apply)
+    if change == "version":
+        monkeypatch.setattr(feature_store, "CACHE_VERSION", -1)
+    make_reference(extractor, other, count=count, cache_dir=tmp_path)
+    assert traces
+
+
+def test_some_of_the_images_are_always_the_same_ones(toy_extractor, tmp_path):
+    one, other = (
+        make_reference(toy_extractor, dataset(), count=10, cache_dir=tmp_path / name)
+        for name in ("one", "other")
+    )
+    np.testing.assert_array_equal(one.moments.mean, other.moments.mean)
+    assert one.moments.count == 10
+    whole = make_reference(toy_extractor, dataset(), cache_dir=tmp_path / "whole")
+    assert np.abs(one.moments.mean - whole.moments.mean).max() > 0
+
+
+def test_frequencies_are_those_of_the_chosen_images(toy_extractor, tmp_path):
+    images = np.arange(40, dtype=np.uint8)[:, None, None, None] * np.ones((8, 8, 3), np.uint8)
+    marked = dataclasses.replace(dataset(), images=images)
+    found = make_reference(toy_extractor, marked, count=7, keep_features=True, cache_dir=tmp_path)
+    # Each image has its number in every pixel, which the toy extractor's features give back.
+    rows = np.round((found.features[:, 0] + 1.0) * 127.5).astype(int)
+    want = np.bincount(marked.labels[rows], minlength=5) / 7
+    np.testing.assert_allclose(found.label_frequencies, want)
+    assert found.protocol["resolution"] == toy_extractor.resolution
+
+
+def test_a_damaged_file_is_computed_again(counted, tmp_path):
+    extractor, traces = counted
+    first = make_reference(extractor, dataset(), keep_features=True, cache_dir=tmp_path)
+    want = np.array(first.features)
+    for file in list(tmp_path.iterdir()):
+        whole = file.read_bytes()
+        zeroed = whole[:100] + bytes(1000) + whole[1100:]
+        for content in (b"", whole[:100], zeroed):
+            file.unlink()
+            file.write_bytes(content)
+            traces.clear()
+            again = make_reference(extractor, dataset(), keep_features=True, cache_dir=tmp_path)
+            # Moments can be taken of features that were kept.
+            assert bool(traces) == (file.suffix == ".features")
+            np.testing.assert_array_equal(first.moments.scatter, again.moments.scatter)
+            np.testing.assert_array_equal(want, again.features)
+            assert file.read_bytes() == whole
+
+
+def test_nothing_half_written_is_left(toy_extractor, tmp_path):
+    def broken(params, images):
+        raise RuntimeError("broken")
+
+    extractor = dataclasses.replace(toy_extractor, apply=broken)
+    with pytest.raises(RuntimeError, match="broken"):
+        make_reference(extractor, dataset(), keep_features=True, cache_dir=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("count", [1, 41, -1])
+def test_a_number_that_cannot_be_is_refused(toy_extractor, tmp_path, count):
+    with pytest.raises(ValueError, match="take 2 to 40"):
+        make_reference(toy_extractor, dataset(), count=count, cache_dir=tmp_path)
+
+
+def test_data_without_labels(toy_extractor, tmp_path):
+    unlabelled = dataclasses.replace(dataset(), class_names=(), labels=np.zeros(40, np.int32))
+    found = make_reference(toy_extractor, unlabelled, cache_dir=tmp_path)
+    assert found.label_frequencies.shape == (0,)
+    assert metrics.frechet_inception_distance(found.moments, found.moments) == pytest.approx(0.0)
