@@ -1,19 +1,32 @@
 """The game, its state, and the one step that plays it on any number of devices."""
 
 from gan_jax.core.devices import Devices, fitting_batch_size, local_devices
+from gan_jax.core.ema import Ema
+from gan_jax.core.experiment import ArraySpec, Experiment, Phase, data_inputs
 from gan_jax.core.game import (
     Aux,
     Context,
-    Ema,
-    Experiment,
     Gan,
+    Monitor,
     Networks,
     Objective,
-    Phase,
+    Optimizer,
     Player,
-    Sampler,
 )
-from gan_jax.core.optim import clip_weights, make_optimizer, make_schedule
+from gan_jax.core.inputs import (
+    Category,
+    FromData,
+    Input,
+    Key,
+    Normal,
+    Sampler,
+    Uniform,
+    Weights,
+    draw_inputs,
+    input_key,
+    truncated_normal,
+)
+from gan_jax.core.optim import clip_weights, make_optimizer
 from gan_jax.core.parallel import (
     AXIS,
     Compiled,
@@ -21,44 +34,64 @@ from gan_jax.core.parallel import (
     check_batch_size,
     compile_chunk,
 )
+from gan_jax.core.schedule import SCHEDULES, Number, Schedule, is_constant, resolve, schedule
 from gan_jax.core.state import (
     GanState,
     init_optimizers,
     init_state,
-    sampling_params,
+    sampling_part,
+    sampling_weights,
     start,
 )
 from gan_jax.core.step import make_chunk, make_step
-from gan_jax.names import check_name
 
 __all__ = [
     "AXIS",
+    "SCHEDULES",
+    "ArraySpec",
     "Aux",
+    "Category",
     "Compiled",
     "Context",
     "Devices",
     "Ema",
     "Experiment",
+    "FromData",
     "Gan",
     "GanState",
+    "Input",
+    "Key",
+    "Monitor",
     "Networks",
+    "Normal",
+    "Number",
     "Objective",
+    "Optimizer",
     "Phase",
     "Player",
     "Sampler",
+    "Schedule",
+    "Uniform",
+    "Weights",
     "axis_name_of",
     "check_batch_size",
-    "check_name",
     "clip_weights",
     "compile_chunk",
+    "data_inputs",
+    "draw_inputs",
     "fitting_batch_size",
     "init_optimizers",
     "init_state",
+    "input_key",
+    "is_constant",
     "local_devices",
     "make_chunk",
     "make_optimizer",
-    "make_schedule",
     "make_step",
-    "sampling_params",
+    "resolve",
+    "sampling_part",
+    "sampling_weights",
+    "schedule",
     "start",
+    "truncated_normal",
 ]

@@ -1,8 +1,8 @@
-"""A GAN as a game: networks, players that move some of them, and an order.
+"""A GAN as a game: networks, players that train some of them, and an order.
 
 Nothing here knows a family's name. A vanilla GAN is two players over two networks; CycleGAN is two
-players that move two networks each; StyleGAN2 is four players over three networks, two of which
-move only every few steps. `gan_jax.core.step` plays any of them with the same function.
+players that train two networks each; StyleGAN2 is four players over three networks, two of which
+train only every few steps. `gan_jax.core.step` plays any of them with the same function.
 """
 
 from __future__ import annotations
@@ -14,12 +14,16 @@ from typing import Any, NamedTuple
 import jax
 import optax
 
+from gan_jax.core.ema import Ema
+from gan_jax.core.inputs import Sampler
+
 PyTree = Any
+Optimizer = optax.GradientTransformation | Callable[[jax.Array], optax.GradientTransformation]
 Params = Mapping[str, PyTree]
 
 
 class Context(NamedTuple):
-    """What an objective may look at, besides the parameters.
+    """What an objective may read, besides the parameters.
 
     Attributes:
       variables: Non-trained collections, `{network: {collection: tree}}`; batch statistics, say.
@@ -37,12 +41,12 @@ class Context(NamedTuple):
 
 
 class Aux(NamedTuple):
-    """What an objective hands back beside its loss.
+    """What an objective returns next to its loss.
 
     Attributes:
       metrics: `{name: scalar}` to be logged.
       variables: The collections that changed, `{network: {collection: tree}}`. A changed
-        collection that is left out here is lost without a sound.
+        collection that is left out here keeps its old value.
       memory: The memories that changed.
     """
 
@@ -56,65 +60,50 @@ Objective = Callable[[Params, Context], tuple[jax.Array, Aux]]
 
 @dataclasses.dataclass(frozen=True)
 class Player:
-    """One who moves some networks to lower one objective.
+    """One who trains some networks to lower one objective.
 
     Attributes:
-      name: Unique in the game; the metrics of this player are logged under it.
-      networks: The networks that this player, and in its turn nobody else, moves. A player without
-        networks is an observer: its objective is evaluated for the metrics alone.
+      name: Unique in the game; the loss of this player is logged under it.
+      networks: The networks that this player, and during its update nobody else, trains.
       optimizer: The key in `Gan.optimizers`. Two players may share one optimizer's state (a loss
-        and its lazy regulariser, say) when they move the same networks.
+        and its lazy regularizer, say) when they train the same networks.
       objective: `(params, context) -> (loss, aux)`, pure. It gets the parameters of every network.
-      updates: Updates a step, each on its own slice of the batch's leading axis (critic steps).
-      every: The player moves at steps 0, every, 2 every, ... (lazy regularisation).
+      updates: Updates per step, each on its own slice of the batch's leading axis (critic steps).
+      every: The player trains at steps 0, every, 2 every, ... (lazy regularization).
+      first_slice: The slice of its first update. 0 shares the slices with other players; above,
+        the player has real images and noise of its own.
     """
 
     name: str
     networks: tuple[str, ...]
-    optimizer: str | None
+    optimizer: str
     objective: Objective
     updates: int = 1
     every: int = 1
+    first_slice: int = 0
+
+    @property
+    def last_slice(self) -> int:
+        """The slice after its last update's."""
+        return self.first_slice + self.updates
 
 
 @dataclasses.dataclass(frozen=True)
-class Ema:
-    """Exponential moving average of the parameters of some networks.
-
-    After step t (counted from 0) the average is `d * average + (1 - d) * params` with
-    `d = min(decay, (1 + t) / (10 + t))`, so that the first steps are forgotten quickly, or
-    `d = decay` where `warmup` is off. Collections that are not trained are not averaged: samples of
-    averaged weights use the running batch statistics of the network itself.
-
-    Raises:
-      ValueError: If `decay` lies outside of [0, 1).
-    """
-
-    decay: float
-    networks: tuple[str, ...]
-    warmup: bool = True
-
-    def __post_init__(self):
-        if not 0.0 <= self.decay < 1.0:
-            raise ValueError(f"the EMA's decay must lie in [0, 1), not {self.decay}")
-
-
-@dataclasses.dataclass(frozen=True)
-class Sampler:
-    """How pictures are drawn from a trained game.
+class Monitor:
+    """Metrics of the networks as they are after all updates of a step; trains nothing.
 
     Attributes:
-      apply: `(params, variables, latents [B, latent_dim], labels [B] int32 or None) -> images
-        [B, H, W, C]` in [-1, 1], with `params` and `variables` those of every network.
-      latent_dim: Length of a latent.
-      num_classes: Number of labels it can be asked for; 0 for an unconditional one.
-      networks: The networks that `apply` reads, so that no other need be loaded.
+      name: Unique among monitors and players.
+      metrics: `(params, context) -> {name: scalar}`, pure; its batch is the first slice's.
+      every: Computed at the end of steps every, 2 every, ...
+      pairs: Metrics of players, by name, that are reported of these steps alone, so that a value
+        before an update and one after it are of the same step.
     """
 
-    apply: Callable[[Params, Mapping[str, PyTree], jax.Array, jax.Array | None], jax.Array]
-    latent_dim: int
-    num_classes: int
-    networks: tuple[str, ...]
+    name: str
+    metrics: Callable[[Params, Context], Mapping[str, jax.Array]]
+    every: int = 1
+    pairs: tuple[str, ...] = ()
 
 
 class Networks(NamedTuple):
@@ -131,9 +120,12 @@ class Gan:
 
     Attributes:
       init_networks: `key -> Networks`, pure.
-      optimizers: `{name: optax.GradientTransformation}`.
-      players: In the order in which they move.
-      samplers: `{name: Sampler}`.
+      optimizers: `{name: optax.GradientTransformation}`, or in place of one a function of the
+        step (scalar int32) that returns one whose state does not depend on it: its learning rate
+        and decays may then change with the step, however many updates a step has.
+      players: In the order of their updates.
+      monitors: Computed after all updates of a step.
+      samplers: `{name: Sampler}`; the first is the default.
       ema: Which networks are averaged, or None.
       draw_noise: `(key, batch) -> {name: array}`: the randomness that objectives share within a
         step (latents, interpolation weights). What the batch already carries is not overwritten,
@@ -143,13 +135,14 @@ class Gan:
 
     Raises:
       ValueError: If there is no player, if names are double or unknown, if players that share an
-        optimizer move different networks, if nobody uses an optimizer, or if `updates` or `every`
-        is below 1.
+        optimizer train different networks, if nobody uses an optimizer, or if `updates` or
+        `every` is below 1.
     """
 
     init_networks: Callable[[jax.Array], Networks]
-    optimizers: Mapping[str, optax.GradientTransformation]
+    optimizers: Mapping[str, Optimizer]
     players: tuple[Player, ...]
+    monitors: tuple[Monitor, ...] = ()
     samplers: Mapping[str, Sampler] = dataclasses.field(default_factory=dict)
     ema: Ema | None = None
     draw_noise: Callable[[jax.Array, Mapping[str, jax.Array]], Mapping[str, jax.Array]] | None = (
@@ -158,81 +151,60 @@ class Gan:
     memory_is_mean: bool = False
 
     def __post_init__(self):
-        names = [player.name for player in self.players]
-        if not names:
+        names = [one.name for one in (*self.players, *self.monitors)]
+        if not self.players:
             raise ValueError("a game needs at least one player")
         if len(set(names)) < len(names):
-            raise ValueError(f"players' names must differ, not {names}")
+            raise ValueError(f"the names of players and monitors must differ, not {names}")
         for player in self.players:
             _check_player(player, self.optimizers)
+        for monitor in self.monitors:
+            if monitor.every < 1:
+                raise ValueError(
+                    f"monitor '{monitor.name}': every must be at least 1, not {monitor.every}"
+                )
         for optimizer in self.optimizers:
             self.networks_of(optimizer)
 
     @property
     def updates(self) -> int:
         """Length of the leading axis that the step expects of every array of the batch."""
-        return max(player.updates for player in self.players)
+        return max(player.last_slice for player in self.players)
 
     def networks_of(self, optimizer: str) -> tuple[str, ...]:
-        """The networks that `optimizer` moves.
+        """The networks that `optimizer` trains.
 
         Raises:
-          ValueError: If no player uses it, or if players that share it move different networks.
+          ValueError: If no player uses it, or if players that share it train different networks.
         """
         owners = {p.networks for p in self.players if p.optimizer == optimizer}
         if not owners:
             raise ValueError(f"no player uses the optimizer '{optimizer}'")
         if len(owners) > 1:
             raise ValueError(
-                f"optimizer '{optimizer}' must move one and the same tuple of networks, "
+                f"optimizer '{optimizer}' must train one and the same tuple of networks, "
                 f"its players name {sorted(owners)}"
             )
         return owners.pop()
 
+    def optimizer(self, name: str, step: int | jax.Array) -> optax.GradientTransformation:
+        """An optimizer as it is at a step."""
+        found = self.optimizers[name]
+        return found if isinstance(found, optax.GradientTransformation) else found(step)
+
 
 def _check_player(player: Player, optimizers: Mapping[str, Any]) -> None:
-    if player.updates < 1 or player.every < 1:
+    if player.updates < 1 or player.every < 1 or player.first_slice < 0:
         raise ValueError(
-            f"player '{player.name}': updates and every must be at least 1, "
-            f"not {player.updates} and {player.every}"
+            f"player '{player.name}': updates and every must be at least 1 and first_slice at "
+            f"least 0, not {player.updates}, {player.every} and {player.first_slice}"
         )
+    if not player.networks:
+        raise ValueError(f"player '{player.name}' trains no network: make it a Monitor")
     if len(set(player.networks)) < len(player.networks):
         raise ValueError(f"player '{player.name}' names a network twice: {player.networks}")
-    if player.networks and player.optimizer not in optimizers:
+    if player.optimizer not in optimizers:
         raise ValueError(
             f"player '{player.name}': unknown optimizer '{player.optimizer}', "
             f"there are {sorted(optimizers)}"
         )
-    if not player.networks and player.optimizer is not None:
-        raise ValueError(f"player '{player.name}' moves no network and so needs no optimizer")
-
-
-@dataclasses.dataclass(frozen=True)
-class Phase:
-    """A stretch of training with one game, one image size and one batch size.
-
-    Attributes:
-      gan: The game.
-      steps: Number of steps, at least 1.
-      image_size: Height and width in pixels of the images that the phase trains on.
-      batch_size: Examples an update, over all devices.
-      on_enter: `GanState -> GanState`, applied once when the phase begins; the state's tree must
-        keep its structure. Progressive growing resets its optimizers here.
-
-    Raises:
-      ValueError: If a number is below 1.
-    """
-
-    gan: Gan
-    steps: int
-    image_size: int
-    batch_size: int
-    on_enter: Callable[[Any], Any] | None = None
-
-    def __post_init__(self):
-        for name in ("steps", "image_size", "batch_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"a phase's {name} must be at least 1, not {getattr(self, name)}")
-
-
-Experiment = tuple[Phase, ...]

@@ -1,4 +1,4 @@
-"""Optimizers and schedules of GAN recipes, all by optax."""
+"""Optimizers of GAN recipes, all by optax; their numbers may change with the step."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from gan_jax.core.game import Optimizer
+from gan_jax.core.schedule import Number, Schedule, is_constant, schedule
 from gan_jax.names import check_name
 
 OPTIMIZERS = ("adam", "adamw", "rmsprop", "sgd")
-SCHEDULES = ("constant", "linear", "cosine")
 
 
 def clip_weights(bound: float) -> optax.GradientTransformation:
@@ -35,72 +36,39 @@ def clip_weights(bound: float) -> optax.GradientTransformation:
     return optax.GradientTransformation(lambda params: optax.EmptyState(), update)
 
 
-def make_schedule(
-    name: str, learning_rate: float, *, decay_start: int, decay_steps: int, warmup_steps: int = 0
-) -> optax.Schedule:
-    """A learning rate for every update.
-
-    Args:
-      name: "constant", or "linear" or "cosine" decay to zero.
-      learning_rate: The highest rate.
-      decay_start: The update at which the decay begins.
-      decay_steps: Updates from there to zero, at least 1.
-      warmup_steps: Updates of linear warm-up from zero, before anything else.
-
-    Raises:
-      ValueError: If the name is unknown or a number is out of its range.
-    """
-    check_name("schedule", name, SCHEDULES)
-    if learning_rate <= 0.0:
-        raise ValueError(f"the learning rate must be positive, not {learning_rate}")
-    if decay_steps < 1 or decay_start < 0 or warmup_steps < 0:
-        raise ValueError(
-            "a schedule wants decay_steps >= 1, decay_start >= 0 and warmup_steps >= 0, not "
-            f"{decay_steps}, {decay_start} and {warmup_steps}"
-        )
-    if name == "linear":
-        main = optax.linear_schedule(learning_rate, 0.0, decay_steps, decay_start)
-    elif name == "cosine":
-        main = optax.join_schedules(
-            [
-                optax.constant_schedule(learning_rate),
-                optax.cosine_decay_schedule(learning_rate, decay_steps),
-            ],
-            [decay_start],
-        )
-    else:
-        main = optax.constant_schedule(learning_rate)
-    if not warmup_steps:
-        return main
-    warmup = optax.linear_schedule(0.0, learning_rate, warmup_steps)
-    return lambda count: jnp.where(count < warmup_steps, warmup(count), main(count))
-
-
 def make_optimizer(
     name: str,
-    learning_rate: float | optax.Schedule,
+    learning_rate: Number,
     *,
     b1: float = 0.9,
-    b2: float = 0.999,
+    b2: Number = 0.999,
     weight_decay: float = 0.0,
     gradient_clip: float = 0.0,
     weight_clip: float = 0.0,
-) -> optax.GradientTransformation:
+) -> Optimizer:
     """An optimizer of the GAN literature.
 
     Args:
       name: One of "adam", "adamw", "rmsprop", "sgd".
-      learning_rate: A number or an optax schedule.
+      learning_rate: A positive number or a `Schedule`.
       b1: Adam's decay of the first moment, or the momentum of "sgd"; "rmsprop" has none.
-      b2: Adam's decay of the second moment, or that of "rmsprop".
+      b2: Adam's decay of the second moment, or that of "rmsprop"; a number or a `Schedule`.
       weight_decay: Of "adamw".
       gradient_clip: Global norm to clip gradients to; 0 for no clipping.
       weight_clip: Bound on every parameter after the update; 0 for none (`clip_weights`).
 
+    Returns:
+      An optax transformation; where a number is a `Schedule`, a function of the step that returns
+      one. The schedule sees the game's steps and not the optimizer's updates: critic steps and
+      lazy regularizers, which update more often, do not run it ahead.
+
     Raises:
-      ValueError: If the name is unknown or a number is negative.
+      ValueError: If the name is unknown or a number is out of its range.
     """
     check_name("optimizer", name, OPTIMIZERS)
+    highest = learning_rate.value if isinstance(learning_rate, Schedule) else learning_rate
+    if not highest > 0.0:
+        raise ValueError(f"the learning rate must be positive, not {highest}")
     for option, value in (
         ("weight_decay", weight_decay),
         ("gradient_clip", gradient_clip),
@@ -108,17 +76,23 @@ def make_optimizer(
     ):
         if value < 0.0:
             raise ValueError(f"the optimizer's {option} must not be negative, as {value} is")
-    optimizer = {
-        "adam": lambda: optax.adam(learning_rate, b1=b1, b2=b2),
-        "adamw": lambda: optax.adamw(learning_rate, b1=b1, b2=b2, weight_decay=weight_decay),
-        # A clipped critic hands the generator gradients of 1e-5 to 1e-4. Epsilon within the root,
-        # optax's default, would damp them as if they were of size sqrt(1e-8).
-        "rmsprop": lambda: optax.rmsprop(learning_rate, decay=b2, eps_in_sqrt=False),
-        "sgd": lambda: optax.sgd(learning_rate, momentum=b1 or None),
-    }[name]()
-    links = [optimizer]
-    if gradient_clip > 0.0:
-        links.insert(0, optax.clip_by_global_norm(gradient_clip))
-    if weight_clip > 0.0:
-        links.append(clip_weights(weight_clip))
-    return optax.chain(*links) if len(links) > 1 else optimizer
+
+    def at(step: int | jax.Array) -> optax.GradientTransformation:
+        rate, decay = schedule(learning_rate, step), schedule(b2, step)
+        optimizer = {
+            "adam": lambda: optax.adam(rate, b1=b1, b2=decay),
+            "adamw": lambda: optax.adamw(rate, b1=b1, b2=decay, weight_decay=weight_decay),
+            # A clipped critic gives its opponent gradients of 1e-5 to 1e-4. Epsilon within the
+            # root, optax's default, would damp them as if they were of size sqrt(1e-8).
+            "rmsprop": lambda: optax.rmsprop(rate, decay=decay, eps_in_sqrt=False),
+            "sgd": lambda: optax.sgd(rate, momentum=b1 or None),
+        }[name]()
+        links = [optimizer]
+        if gradient_clip > 0.0:
+            links.insert(0, optax.clip_by_global_norm(gradient_clip))
+        if weight_clip > 0.0:
+            links.append(clip_weights(weight_clip))
+        return optax.chain(*links) if len(links) > 1 else optimizer
+
+    constant = is_constant(learning_rate) and is_constant(b2)
+    return at(0) if constant else at

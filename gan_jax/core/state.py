@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from gan_jax.core.game import Gan
+from gan_jax.core.inputs import Sampler, Weights
 
 PyTree = Any
 
@@ -23,7 +24,8 @@ class GanState:
       params: `{network: tree}`, float32.
       variables: `{network: {collection: tree}}`, the collections that are not trained.
       opt_state: `{optimizer: optax state}`.
-      ema: `{network: tree}`, averaged parameters of the networks that `Gan.ema` names.
+      ema: `{network: {"params": tree, collection: tree}}`, the averages of the networks that
+        `Gan.ema` names.
       memory: `{name: tree}`.
       key: Typed PRNG key. It never changes: a step's randomness is `fold_in(key, step)`, and that
         is what makes a resumed run repeat an uninterrupted one bit for bit.
@@ -41,8 +43,10 @@ class GanState:
 def init_optimizers(gan: Gan, params: Mapping[str, PyTree]) -> dict[str, PyTree]:
     """Fresh optimizer states `{optimizer: state}` for `params` `{network: tree}`."""
     return {
-        name: transform.init({network: params[network] for network in gan.networks_of(name)})
-        for name, transform in gan.optimizers.items()
+        name: gan.optimizer(name, 0).init(
+            {network: params[network] for network in gan.networks_of(name)}
+        )
+        for name in gan.optimizers
     }
 
 
@@ -66,7 +70,7 @@ def init_state(gan: Gan, seed: int | jax.Array) -> GanState:
     named |= set(gan.ema.networks if gan.ema else ())
     if unknown := named - set(params):
         raise ValueError(f"unknown networks {sorted(unknown)}, the game has {sorted(params)}")
-    averaged = {network: params[network] for network in (gan.ema.networks if gan.ema else ())}
+    averaged = gan.ema.of(params, variables) if gan.ema else {}
     return GanState(
         step=jnp.zeros((), jnp.int32),
         params=dict(params),
@@ -93,6 +97,46 @@ def start(gan: Gan, seed: int | jax.Array) -> GanState:
     return jax.jit(lambda: init_state(gan, seed), compiler_options=quickly)()
 
 
-def sampling_params(state: GanState, *, ema: bool = True) -> dict[str, PyTree]:
-    """The parameters to draw samples with: averaged where there is an average and `ema` is true."""
-    return {**state.params, **state.ema} if ema else dict(state.params)
+def sampling_part(state: GanState, sampler: Sampler, *, ema: bool = True) -> GanState:
+    """A state with no more in it than `sampling_weights` reads: what to restore of a checkpoint.
+
+    Args:
+      state: A state, or its shapes.
+      sampler: A sampler of its game.
+      ema: As `sampling_weights`.
+    """
+    averaged = {name: state.ema[name] for name in sampler.networks if ema and name in state.ema}
+    variables = {
+        name: {
+            collection: tree
+            for collection, tree in state.variables.get(name, {}).items()
+            if collection not in averaged.get(name, {})
+        }
+        for name in sampler.networks
+    }
+    return state.replace(
+        step=None,
+        params={name: state.params[name] for name in sampler.networks if name not in averaged},
+        variables=variables,
+        opt_state={},
+        ema=averaged,
+        memory={name: state.memory[name] for name in sampler.memory},
+        key=None,
+    )
+
+
+def sampling_weights(state: GanState, sampler: Sampler, *, ema: bool = True) -> Weights:
+    """What a sampler reads of a state.
+
+    Args:
+      state: The state, or its `sampling_part`.
+      sampler: A sampler of its game.
+      ema: Averaged parameters and collections, of the networks that have them.
+    """
+    part = sampling_part(state, sampler, ema=ema)
+    params, variables = {}, {}
+    for name in sampler.networks:
+        average = dict(part.ema.get(name, {}))
+        params[name] = average.pop("params") if average else part.params[name]
+        variables[name] = {**part.variables[name], **average}
+    return Weights(params, variables, part.memory)

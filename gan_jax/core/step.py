@@ -1,9 +1,9 @@
 """The one step that plays every game. The only place in the project that differentiates parameters.
 
 A step goes through the players in order. Each objective is differentiated with respect to its
-player's own networks, the gradients are averaged over the devices, optax moves the networks, and
-what the objective changed is written back before the next player's turn. Then come the moving
-averages, and the step is counted.
+player's own networks, the gradients are averaged over the devices, optax updates the networks, and
+what the objective changed is written back before the next player's update. Then come the moving
+averages and the monitors, and the step is counted.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from gan_jax.core.game import Aux, Context, Ema, Gan, Player
+from gan_jax.core.game import Aux, Context, Gan, Monitor, Player
 from gan_jax.core.parallel import divide_batch
 from gan_jax.core.state import GanState
 
@@ -38,9 +38,9 @@ def make_step(
 
     Returns:
       `step(state, inputs, resident=None) -> (state, metrics)`. Every array of the batch has the
-      leading axes [gan.updates, B]. `metrics` is `{player: {"loss": scalar, name: scalar}}`,
-      float32, a mean over the player's updates; a player that did not move at this step
-      (`every > 1`) reports zeros.
+      leading axes [gan.updates, B]. `metrics` is `{player or monitor: {name: scalar}}`, float32;
+      a player's has its "loss", and is a mean over its updates. A player that did not train at
+      this step, or a monitor that was not computed (`every > 1`), reports zeros.
 
     Raises:
       ValueError: While building, if the game keeps a memory that cannot be averaged over devices
@@ -54,6 +54,8 @@ def make_step(
         if axis_name is not None:
             key = jax.random.fold_in(key, jax.lax.axis_index(axis_name))
         prepare_key, noise_key, *player_keys = jax.random.split(key, 2 + len(gan.players))
+        # Not among those keys: a monitor more or less must not change the training.
+        monitor_keys = [jax.random.fold_in(key, 1 + index) for index in range(len(gan.monitors))]
         batch = dict(prepare(prepare_key, inputs, resident) if prepare else inputs)
         _check_batch(gan, batch)
         _check_memory(gan, state, axis_name)
@@ -63,9 +65,12 @@ def make_step(
         batch = divide_batch(batch)
         metrics = {}
         for player, player_key in zip(gan.players, player_keys, strict=True):
-            state, metrics[player.name] = _turn(gan, player, state, batch, player_key, axis_name)
+            state, metrics[player.name] = _train(gan, player, state, batch, player_key, axis_name)
         if gan.ema is not None:
-            state = state.replace(ema=_average(gan.ema, state))
+            new = gan.ema.of(state.params, state.variables)
+            state = state.replace(ema=gan.ema.update(state.ema, new, state.step))
+        for monitor, monitor_key in zip(gan.monitors, monitor_keys, strict=True):
+            metrics[monitor.name] = _monitor(monitor, state, batch, monitor_key, axis_name)
         return state.replace(step=state.step + 1), metrics
 
     return step
@@ -88,28 +93,29 @@ def make_chunk(step: Callable[..., tuple[GanState, Metrics]]) -> Callable:
     return chunk
 
 
-def _turn(gan, player: Player, state: GanState, batch: Batch, key, axis_name):
+def _train(gan: Gan, player: Player, state: GanState, batch: Batch, key, axis_name):
     """All updates of one player, or none where it is not its step."""
 
-    def move(state: GanState) -> tuple[GanState, dict[str, jax.Array]]:
+    def train(state: GanState) -> tuple[GanState, dict[str, jax.Array]]:
         def update(state: GanState, slice_and_key):
             return _update(gan, player, state, *slice_and_key, axis_name)
 
         if player.updates == 1:
-            return update(state, (jax.tree.map(lambda x: x[0], batch), key))
-        slices = jax.tree.map(lambda x: x[: player.updates], batch)
+            own = jax.tree.map(lambda x: x[player.first_slice], batch)
+            return update(state, (own, key))
+        slices = jax.tree.map(lambda x: x[player.first_slice : player.last_slice], batch)
         state, metrics = jax.lax.scan(
             update, state, (slices, jax.random.split(key, player.updates))
         )
         return state, jax.tree.map(jnp.mean, metrics)
 
     if player.every == 1:
-        return move(state)
-    _, shapes = jax.eval_shape(move, state)
+        return train(state)
+    _, shapes = jax.eval_shape(train, state)
     return jax.lax.cond(
         state.step % player.every == 0,
-        move,
-        lambda state: (state, jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)),
+        train,
+        lambda state: (state, _zeros(shapes)),
         state,
     )
 
@@ -124,31 +130,49 @@ def _update(gan: Gan, player: Player, state: GanState, batch: Batch, key, axis_n
         return jnp.asarray(loss, jnp.float32), aux
 
     own = {network: state.params[network] for network in player.networks}
-    if own:
-        (loss, aux), gradients = jax.value_and_grad(objective, has_aux=True)(own)
-    else:
-        (loss, aux), gradients = objective(own), {}
-    metrics = {"loss": loss, **aux.metrics}
-    metrics = {name: jnp.asarray(value, jnp.float32) for name, value in metrics.items()}
+    (loss, aux), gradients = jax.value_and_grad(objective, has_aux=True)(own)
+    metrics = _as_float32({"loss": loss, **aux.metrics})
     if axis_name is not None:
         gradients, metrics, aux = _mean_over_devices((gradients, metrics, aux), axis_name)
+    optimizer = gan.optimizer(player.optimizer, state.step)
+    updates, opt_state = optimizer.update(gradients, state.opt_state[player.optimizer], own)
     state = state.replace(
+        params={**state.params, **optax.apply_updates(own, updates)},
         variables={
             network: {**collections, **aux.variables.get(network, {})}
             for network, collections in state.variables.items()
         },
+        opt_state={**state.opt_state, player.optimizer: opt_state},
         memory={**state.memory, **aux.memory},
     )
-    if not own:
-        return state, metrics
-    updates, opt_state = gan.optimizers[player.optimizer].update(
-        gradients, state.opt_state[player.optimizer], own
-    )
-    state = state.replace(
-        params={**state.params, **optax.apply_updates(own, updates)},
-        opt_state={**state.opt_state, player.optimizer: opt_state},
-    )
     return state, metrics
+
+
+def _monitor(monitor: Monitor, state: GanState, batch: Batch, key, axis_name):
+    """The metrics of a monitor at the end of a step, or zeros where it is not its step."""
+
+    def compute(state: GanState) -> dict[str, jax.Array]:
+        first = jax.tree.map(lambda x: x[0], batch)
+        context = Context(state.variables, first, key, state.memory, state.step)
+        metrics = monitor.metrics(state.params, context)
+        for name, value in metrics.items():
+            _check_scalar(f"monitor '{monitor.name}'", f"metric '{name}'", value)
+        metrics = _as_float32(metrics)
+        return metrics if axis_name is None else _mean_over_devices(metrics, axis_name)
+
+    if monitor.every == 1:
+        return compute(state)
+    shapes = jax.eval_shape(compute, state)
+    at_the_end = (state.step + 1) % monitor.every == 0
+    return jax.lax.cond(at_the_end, compute, lambda _: _zeros(shapes), state)
+
+
+def _zeros(shapes: PyTree) -> PyTree:
+    return jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
+
+
+def _as_float32(metrics: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
+    return {name: jnp.asarray(value, jnp.float32) for name, value in metrics.items()}
 
 
 def _mean_over_devices(tree: PyTree, axis_name: str) -> PyTree:
@@ -159,20 +183,12 @@ def _mean_over_devices(tree: PyTree, axis_name: str) -> PyTree:
     return jax.tree.map(mean, tree)
 
 
-def _average(ema: Ema, state: GanState) -> dict[str, PyTree]:
-    decay = jnp.float32(ema.decay)
-    if ema.warmup:
-        decay = jnp.minimum(decay, (1.0 + state.step) / (10.0 + state.step))
-    own = {network: state.params[network] for network in ema.networks}
-    return jax.tree.map(lambda old, new: decay * old + (1.0 - decay) * new, dict(state.ema), own)
-
-
 def _check_batch(gan: Gan, batch: Batch) -> None:
     for name, array in batch.items():
         if array.ndim < 2 or array.shape[0] != gan.updates:
             raise ValueError(
                 f"batch['{name}'] has shape {array.shape}, the game wants "
-                f"[{gan.updates}, examples, ...]: a slice an update"
+                f"[{gan.updates}, examples, ...]: one slice per update"
             )
 
 
@@ -185,12 +201,10 @@ def _check_memory(gan: Gan, state: GanState, axis_name: str | None) -> None:
 
 
 def _check_objective(player: Player, state: GanState, loss: jax.Array, aux: Aux) -> None:
-    for name, value in {**aux.metrics, "loss": loss}.items():
-        if jnp.shape(value) != ():
-            raise ValueError(
-                f"player '{player.name}': the {_title(name)} must be a scalar, "
-                f"not of shape {jnp.shape(value)}"
-            )
+    who = f"player '{player.name}'"
+    _check_scalar(who, "loss", loss)
+    for name, value in aux.metrics.items():
+        _check_scalar(who, f"metric '{name}'", value)
     if "loss" in aux.metrics:
         raise ValueError(
             f"player '{player.name}': the metric 'loss' is the objective's own loss, "
@@ -207,8 +221,9 @@ def _check_objective(player: Player, state: GanState, loss: jax.Array, aux: Aux)
             )
 
 
-def _title(metric: str) -> str:
-    return "loss" if metric == "loss" else f"metric '{metric}'"
+def _check_scalar(who: str, what: str, value: jax.Array) -> None:
+    if jnp.shape(value) != ():
+        raise ValueError(f"{who}: the {what} must be a scalar, not of shape {jnp.shape(value)}")
 
 
 def _collections(variables: Mapping[str, Mapping[str, PyTree]]) -> set[str]:

@@ -1,0 +1,77 @@
+"""Exponential moving averages of networks: parameters, and the statistics that go with them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+PyTree = Any
+Decay = float | Callable[[jax.Array], jax.Array]
+
+
+@dataclasses.dataclass(frozen=True)
+class Ema:
+    """Exponential moving average of some networks.
+
+    After step t (counted from 0) the average is `d * average + (1 - d) * new` with
+    `d = min(decay, (1 + t) / (10 + t))`, so that the first steps are forgotten quickly, or
+    `d = decay` where `warmup` is off.
+
+    Attributes:
+      decay: In [0, 1), or a function `step -> decay`.
+      networks: Whose parameters are averaged.
+      collections: Of these networks, the collections that are averaged with them, where they have
+        them. Batch statistics by default: averaged weights do not fit the statistics of the last
+        step's. What is not a floating-point number is taken from the last step.
+      warmup: See above.
+
+    Raises:
+      ValueError: If `decay` is a number outside of [0, 1).
+    """
+
+    decay: Decay
+    networks: tuple[str, ...]
+    collections: tuple[str, ...] = ("batch_stats",)
+    warmup: bool = True
+
+    def __post_init__(self):
+        if not callable(self.decay) and not 0.0 <= self.decay < 1.0:
+            raise ValueError(f"the EMA's decay must lie in [0, 1), not {self.decay}")
+
+    def of(self, params: Mapping[str, PyTree], variables: Mapping[str, PyTree]) -> dict[str, Any]:
+        """What is averaged of a state: `{network: {"params": tree, collection: tree}}`."""
+        return {
+            network: {
+                "params": params[network],
+                **{
+                    name: tree
+                    for name, tree in variables.get(network, {}).items()
+                    if name in self.collections
+                },
+            }
+            for network in self.networks
+        }
+
+    def update(self, average: PyTree, new: PyTree, step: jax.Array) -> PyTree:
+        """The average after step `step`.
+
+        Args:
+          average: As `of` returns it.
+          new: As `of` returns it, of the same structure.
+          step: Scalar int32, the number of steps finished before this one.
+        """
+        decay = self.decay(step) if callable(self.decay) else self.decay
+        decay = jnp.asarray(decay, jnp.float32)
+        if self.warmup:
+            decay = jnp.minimum(decay, (1.0 + step) / (10.0 + step))
+
+        def merge(old: jax.Array, fresh: jax.Array) -> jax.Array:
+            if not jnp.issubdtype(fresh.dtype, jnp.floating):
+                return fresh
+            return decay * old + (1.0 - decay) * fresh
+
+        return jax.tree.map(merge, average, new)
