@@ -14,16 +14,16 @@ from configs import common
 
 def get_config(variant: str = "full") -> ConfigDict:
     """The config; `variant` is full or smoke."""
-    config = common.base()
-    config.family = "cgan"
-    config.network = "dcgan_radford"
-    config.discriminator.normalization = "batch"
-    config.width = 0.125
-    config.latent_dim = 64
+    config = common.base("cgan")
+    config.model.conditional = True
+    config.model.network = "dcgan_radford"
+    config.model.discriminator.normalization = "batch"
+    config.model.width = 0.125
+    config.model.latent_dim = 64
     # With equal rates the generator outruns so small a discriminator and ignores its latent: every
     # row is then one digit ten times.
-    config.discriminator_optimizer.learning_rate = 1e-3
-    config.ema_decay = 0.99
+    config.model.discriminator_optimizer.learning_rate = 1e-3
+    config.model.ema_decay = 0.99
     config.data.name = "digits"
     config.steps = 3_000
     config.log_every = 100

@@ -1,8 +1,15 @@
-"""Every key that a config has, with its default and its meaning; the recipes change some."""
+"""Every key that a run has, with its default and its meaning; the recipes change some.
+
+The keys of the model are the fields of the family's settings, in `gan_jax/gans/`.
+"""
 
 from __future__ import annotations
 
+from typing import Any
+
 from ml_collections import ConfigDict
+
+from gan_jax import gans
 
 VARIANTS = ("full", "smoke")
 
@@ -10,48 +17,38 @@ VARIANTS = ("full", "smoke")
 def optimizer(
     name: str = "adam", learning_rate: float = 2e-4, b1: float = 0.5, b2: float = 0.999
 ) -> ConfigDict:
-    """Settings of one player's optimizer."""
-    config = ConfigDict()
-    config.name = name  # adam, adamw, rmsprop, sgd
-    config.learning_rate = learning_rate
-    config.b1 = b1  # adam's first moment, sgd's momentum
-    config.b2 = b2  # adam's second moment, rmsprop's decay
-    config.weight_decay = 0.0  # adamw
-    config.gradient_clip = 0.0  # global norm, 0 for none
-    config.schedule = "constant"  # constant, linear, cosine (both to zero at the last step)
-    config.decay_start = 0  # step at which the decay begins
-    config.warmup_steps = 0  # steps of linear warm-up
+    """Settings of one player's optimizer in the family adversarial."""
+    config = ConfigDict(gans.defaults("adversarial")["generator_optimizer"])
+    config.update(name=name, learning_rate=learning_rate, b2=b2)
+    if name != "rmsprop":
+        config.b1 = b1
     return config
 
 
-def base() -> ConfigDict:
-    """The defaults: the networks of the first DCGAN recipe on CIFAR-10."""
+def schedule(kind: str, value: float, **options: Any) -> ConfigDict:
+    """A number that changes with the step, wherever settings take a number or a schedule.
+
+    Args:
+      kind: constant, linear or cosine.
+      value: The number before it changes.
+      **options: `to`, `start`, `steps` (0: until the run's last) and `warmup`, as
+        `gan_jax.core.Schedule` explains them.
+    """
+    config = ConfigDict({"kind": kind, "value": value, "to": 0.0})
+    return ConfigDict({**config, "start": 0, "steps": 0, "warmup": 0, **options})
+
+
+def base(name: str, family: str = "adversarial") -> ConfigDict:
+    """The defaults: of the family's model, on CIFAR-10.
+
+    Args:
+      name: What people call the experiment.
+      family: A name of `gan_jax.gans.FAMILIES`.
+    """
     config = ConfigDict()
-    config.family = "dcgan"  # a name of gan_jax.gans.FAMILIES
-    config.network = "dcgan_8x8"  # a name of gan_jax.networks.GENERATORS
-    config.width = 1.0  # factor on the number of channels
-    config.latent_dim = 100
-
-    config.loss = "non_saturating"  # a name of gan_jax.losses.adversarial_loss
-    config.real_label = 1.0  # label smoothing, of non_saturating alone
-    config.fake_label = 0.0
-    config.feature_matching = 0.0  # weight in the generator's loss
-    config.penalty = ConfigDict()
-    config.penalty.name = "none"  # none, gradient_penalty, r1, r2, dragan
-    config.penalty.weight = 10.0
-    config.penalty.target = 1.0  # of gradient_penalty: 1 or 0
-    config.penalty.one_sided = False  # of gradient_penalty
-    config.weight_clip = 0.0  # bound on the critic's weights, 0 for none
-
-    config.discriminator = ConfigDict()
-    config.discriminator.steps = 1  # updates a generator update (n_critic)
-    config.discriminator.dropout = 0.0
-    config.discriminator.normalization = "none"  # none, batch
-    config.discriminator.initializer = "dcgan"  # dcgan: N(0, 0.02); he: N(0, 2 / fan_in)
-    config.discriminator.minibatch_discrimination = 0  # number of kernels, 0 for none
-    config.generator_optimizer = optimizer()
-    config.discriminator_optimizer = optimizer()
-    config.ema_decay = 0.0  # of the generator's averaged weights, 0 for none
+    config.name = name  # what people call it
+    config.family = family  # a name of gan_jax.gans.FAMILIES
+    config.model = ConfigDict(gans.defaults(family))
 
     config.steps = 23_450  # of the whole run; raise it to continue a run
     config.batch_size = 64  # over all devices
@@ -74,7 +71,7 @@ def base() -> ConfigDict:
     config.evaluate.weights = ""  # the extractor's file; empty for where it looks
     config.evaluate.num_images = 10_000  # generated, for each evaluation
     config.evaluate.num_real = 0  # 0 for all
-    config.evaluate.patience = 5  # evaluations without a better score until it is told, 0 for never
+    config.evaluate.patience = 5  # evaluations without a better score until a warning, 0 for never
     config.evaluate.stop = False  # whether the run then ends
 
     config.data = ConfigDict()
@@ -95,7 +92,8 @@ def base() -> ConfigDict:
 
 def smoke(config: ConfigDict) -> ConfigDict:
     """The same experiment, small: does everything in about a minute on two cores."""
-    config.width = 0.125
+    if "width" in config.model:
+        config.model.width = 0.125
     config.steps = 40
     config.batch_size = 16
     config.log_every = 10

@@ -15,6 +15,6 @@ from configs import common
 
 def get_config(variant: str = "full") -> ConfigDict:
     """The config; `variant` is full or smoke."""
-    config = common.base()
+    config = common.base("dcgan")
     config.sample_epochs = (1, 25, 30)
     return common.finish(config, variant)

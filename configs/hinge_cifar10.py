@@ -13,7 +13,6 @@ from configs import common
 
 def get_config(variant: str = "full") -> ConfigDict:
     """The config; `variant` is full or smoke."""
-    config = common.base()
-    config.family = "hinge"
-    config.loss = "hinge"
+    config = common.base("hinge")
+    config.model.loss = "hinge"
     return common.finish(config, variant)

@@ -13,7 +13,6 @@ from configs import common
 
 def get_config(variant: str = "full") -> ConfigDict:
     """The config; `variant` is full or smoke."""
-    config = common.base()
-    config.family = "lsgan"
-    config.loss = "least_squares"
+    config = common.base("lsgan")
+    config.model.loss = "least_squares"
     return common.finish(config, variant)

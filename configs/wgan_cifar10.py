@@ -14,12 +14,11 @@ from configs import common
 
 def get_config(variant: str = "full") -> ConfigDict:
     """The config; `variant` is full or smoke."""
-    config = common.base()
-    config.family = "wgan"
-    config.loss = "wasserstein"
-    config.weight_clip = 0.01
-    config.discriminator.steps = 5
-    config.generator_optimizer = common.optimizer("rmsprop", 5e-5, b1=0.0, b2=0.99)
-    config.discriminator_optimizer = common.optimizer("rmsprop", 5e-5, b1=0.0, b2=0.99)
+    config = common.base("wgan")
+    config.model.loss = "wasserstein"
+    config.model.weight_clip = 0.01
+    config.model.discriminator.steps = 5
+    config.model.generator_optimizer = common.optimizer("rmsprop", 5e-5, b1=0.0, b2=0.99)
+    config.model.discriminator_optimizer = common.optimizer("rmsprop", 5e-5, b1=0.0, b2=0.99)
     config.steps = 50_000
     return common.finish(config, variant)

@@ -70,12 +70,15 @@ class Experiment:
 
     Attributes:
       phases: In their order, at least one.
+      ends_with_the_run: Whether a number changes until the last step of all: with more steps it
+        would be another experiment.
 
     Raises:
       ValueError: If there is no phase, or if the samplers of two phases have other names.
     """
 
     phases: tuple[Phase, ...]
+    ends_with_the_run: bool = False
 
     def __post_init__(self):
         if not self.phases:

@@ -1,46 +1,77 @@
-"""The families: config in, game out. `FAMILIES` is the one table of their names."""
+"""The families: settings in, experiment out. `FAMILIES` is the one table of their names."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from typing import Any
 
-from ml_collections import ConfigDict
-
-from gan_jax.core import Experiment, check_name
-from gan_jax.gans import families
-from gan_jax.gans.families import DataInfo
-
-FAMILIES: Mapping[str, Callable[[ConfigDict, DataInfo], Experiment]] = MappingProxyType(
-    {
-        "vanilla": families.vanilla,
-        "dcgan": families.dcgan,
-        "cgan": families.cgan,
-        "lsgan": families.lsgan,
-        "hinge": families.hinge,
-        "wgan": families.wgan,
-        "wgan_gp": families.wgan_gp,
-        "cwgan_gp": families.cwgan_gp,
-    }
-)
+from gan_jax.core import ArraySpec, Experiment
+from gan_jax.gans import adversarial, settings
+from gan_jax.gans.settings import Run, setting
+from gan_jax.names import check_name
 
 
-def build(config: ConfigDict, data: DataInfo) -> Experiment:
+@dataclasses.dataclass(frozen=True)
+class Family:
+    """A family of GANs.
+
+    Attributes:
+      settings: A frozen dataclass of `setting` fields: the keys of `config.model`.
+      build: `(settings, {array: ArraySpec}, run) -> Experiment`, pure.
+    """
+
+    settings: type
+    build: Callable[[Any, Mapping[str, ArraySpec], Run], Experiment]
+
+
+FAMILIES: dict[str, Family] = {
+    "adversarial": Family(adversarial.Settings, adversarial.build),
+}
+
+
+def read_settings(family: str, model: Mapping[str, Any]) -> Any:
+    """The settings of a family from the values of `config.model`.
+
+    Raises:
+      ValueError: In one line, if the family, a key or a value is not one that there is.
+    """
+    check_name("family", family, FAMILIES)
+    return settings.read(FAMILIES[family].settings, model)
+
+
+def build(
+    family: str, model: Mapping[str, Any], arrays: Mapping[str, ArraySpec], run: Run
+) -> Experiment:
     """Builds the experiment that a config describes.
 
     Args:
-      config: As `configs/common.py` makes it.
-      data: Shape and number of classes of the images.
-
-    Returns:
-      A tuple of phases; one for every family here.
+      family: A key of `FAMILIES`.
+      model: The values of `config.model`, nested.
+      arrays: Shapes of the data's arrays.
+      run: What the family must know of the run.
 
     Raises:
-      ValueError: In one line, if the config asks for a family, network, loss or combination that
-        does not exist, naming the nearest that does.
+      ValueError: In one line: an unknown family, key or value (the nearest is named), a value out
+        of its range, settings that do not go together, or a key that was set and has no effect.
     """
-    check_name("family", config.family, FAMILIES)
-    return FAMILIES[config.family](config, data)
+    chosen, reads = read_settings(family, model), set[str]()
+    experiment = FAMILIES[family].build(settings.Tracked(chosen, reads), arrays, run)
+    settings.check_all_read(chosen, reads)
+    return dataclasses.replace(experiment, ends_with_the_run=bool(run.resolved))
 
 
-__all__ = ["FAMILIES", "DataInfo", "build"]
+def defaults(family: str) -> dict[str, Any]:
+    """The values of `config.model` where nothing is set, nested."""
+    return settings.as_dict(FAMILIES[family].settings())
+
+
+__all__ = [
+    "FAMILIES",
+    "Family",
+    "Run",
+    "build",
+    "defaults",
+    "read_settings",
+    "setting",
+]

@@ -1,8 +1,6 @@
-"""Games of two networks: one generator against one discriminator or critic.
+"""The game of two networks: one generator against one discriminator or critic.
 
-Vanilla GAN, DCGAN, conditional GAN, LSGAN, hinge, relativistic GAN, WGAN with clipping and
-(conditional) WGAN-GP are all this game; they differ in networks, loss, penalty, number of critic
-steps and optimizers. Nothing in this file reads a config.
+Its objectives, penalties and monitor; nothing in this file reads settings.
 """
 
 from __future__ import annotations
@@ -11,17 +9,33 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import optax
 
 from gan_jax import losses
-from gan_jax.core import Aux, Context, Ema, Gan, Networks, Player, Sampler
+from gan_jax.core import (
+    Aux,
+    Category,
+    Context,
+    Ema,
+    Gan,
+    Input,
+    Monitor,
+    Networks,
+    Normal,
+    Number,
+    Optimizer,
+    Player,
+    Sampler,
+    Weights,
+    schedule,
+    truncated_normal,
+)
+from gan_jax.gans.network import Net
 
 # Losses whose discriminator's logit is the log-odds of "real", so that its sigmoid is D(x).
 PROBABILISTIC = ("minimax", "non_saturating")
-PENALTIES = ("none", "gradient_penalty", "r1", "r2", "dragan")
+PENALTIES = ("gradient_penalty", "r1", "r2", "dragan")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,108 +44,99 @@ class Penalty:
 
     Attributes:
       name: One of `PENALTIES`.
-      weight: Factor in front of the penalty.
+      weight: Factor on the penalty; a number or a schedule.
       target: Gradient norm that "gradient_penalty" pulls towards: 1 or 0.
       one_sided: Whether "gradient_penalty" punishes only norms above the target.
     """
 
-    name: str = "none"
-    weight: float = 0.0
+    name: str
+    weight: Number
     target: float = 1.0
     one_sided: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
 class Pair:
-    """The two networks of the game and how they are asked.
+    """The two networks of the game.
 
     Attributes:
-      generator: `(latents [B, latent_dim], labels, train=) -> images [B, H, W, C]`.
-      discriminator: `(images, labels, train=) -> logits [B]`.
-      penalised: The discriminator that the penalty differentiates: the same parameters with
-        float32 arithmetic.
+      generator: `(latents [B, latent_dim], labels [B] or None) -> images [B, H, W, C]`.
+      discriminator: `(images, labels) -> logits [B]`.
       image_shape: (H, W, C).
       latent_dim: Length of a latent.
       num_classes: 0 for an unconditional game.
     """
 
-    generator: nn.Module
-    discriminator: nn.Module
-    penalised: nn.Module
+    generator: Net
+    discriminator: Net
     image_shape: tuple[int, int, int]
     latent_dim: int
     num_classes: int
 
     def init(self, key: jax.Array) -> Networks:
-        """Initialises both networks."""
-        generator_key, discriminator_key, dropout_key = jax.random.split(key, 3)
+        """Initializes both networks."""
+        generator_key, discriminator_key = jax.random.split(key)
         # Two of each, so that batch statistics exist.
         latents = jnp.zeros((2, self.latent_dim), jnp.float32)
         images = jnp.zeros((2, *self.image_shape), jnp.float32)
         labels = jnp.zeros((2,), jnp.int32) if self.num_classes else None
-        generator = self.generator.init({"params": generator_key}, latents, labels, train=True)
-        discriminator = self.discriminator.init(
-            {"params": discriminator_key, "dropout": dropout_key}, images, labels, train=True
+        made = {
+            "generator": self.generator.init(generator_key, latents, labels),
+            "discriminator": self.discriminator.init(discriminator_key, images, labels),
+        }
+        return Networks(
+            {name: params for name, (params, _) in made.items()},
+            {name: variables for name, (_, variables) in made.items()},
         )
-        params, variables = {}, {}
-        for name, made in (("generator", generator), ("discriminator", discriminator)):
-            params[name] = made["params"]
-            variables[name] = {k: v for k, v in made.items() if k == "batch_stats"}
-        return Networks(params, variables)
 
-    def generate(self, params, variables, latents, labels):
-        """Images of the generator in training, and its changed variables."""
-        images, changed = self.generator.apply(
-            {"params": params["generator"], **variables["generator"]},
-            latents,
-            labels,
-            train=True,
-            mutable=["batch_stats"],
+    def generate(self, params, variables, latents, labels) -> tuple[jax.Array, Any]:
+        """Images of the generator in training, and its collections."""
+        applied = self.generator(
+            params["generator"], variables["generator"], latents, labels, key=None
         )
-        return images, {**variables["generator"], **changed}
+        return applied.out, applied.variables
 
-    def judge(self, params, variables, images, labels, key, *, features: bool = False):
-        """Logits [B] of the discriminator in training, its changed variables, its features."""
-        logits, changed = self.discriminator.apply(
-            {"params": params["discriminator"], **variables["discriminator"]},
+    def discriminate(self, params, variables, images, labels, key, *, features: bool = False):
+        """Logits [B] of the discriminator in training, its collections, its features."""
+        applied = self.discriminator(
+            params["discriminator"],
+            variables["discriminator"],
             images,
             labels,
-            train=True,
-            rngs={"dropout": key},
-            mutable=["batch_stats", "intermediates"] if features else ["batch_stats"],
+            key=key,
+            show=features,
         )
-        seen = changed.pop("intermediates", {})
-        return logits, {**variables["discriminator"], **changed}, seen.get("features", (None,))[0]
+        return applied.out, applied.variables, applied.shown.get("features")
 
     def critic(self, params, variables, labels, key) -> Callable[[jax.Array], jax.Array]:
         """The discriminator as a float32 function `images -> logits` for the penalties."""
-
-        def critic(images: jax.Array) -> jax.Array:
-            logits, _ = self.penalised.apply(
-                {"params": params["discriminator"], **variables["discriminator"]},
-                images,
-                labels,
-                train=True,
-                rngs={"dropout": key},
-                mutable=["batch_stats"],
-            )
-            return logits
-
-        return critic
+        return self.discriminator.in_float32(
+            params["discriminator"], variables["discriminator"], labels, key=key
+        )
 
     def labels(self, batch: Mapping[str, jax.Array]) -> jax.Array | None:
         """The batch's labels for a conditional game, else None."""
         return batch["label"] if self.num_classes else None
 
-    def sample(self, params, variables, latents, labels):
-        """Images of the trained generator, for `Sampler.apply`."""
-        return self.generator.apply(
-            {"params": params["generator"], **variables["generator"]}, latents, labels, train=False
-        )
+    def sampler(self) -> Sampler:
+        """How images are drawn from the trained generator."""
+        inputs: dict[str, Input] = {"z": Normal((self.latent_dim,))}
+        if self.num_classes:
+            inputs["label"] = Category(self.num_classes, labels="label")
+
+        def apply(weights: Weights, drawn: Mapping[str, jax.Array], *, truncation=None):
+            return self.generator.sample(
+                weights.params["generator"],
+                weights.variables["generator"],
+                truncated_normal(drawn["z"], truncation),
+                drawn.get("label"),
+            )
+
+        return Sampler(inputs, apply, ("generator",), options={"truncation": None})
 
 
-def _views(loss_name: str, **logits: jax.Array) -> dict[str, jax.Array]:
-    """What users look at: D(x) and D(G(z)) of a classifier, raw scores of a critic."""
+def _summaries(loss_name: str, **logits: jax.Array) -> dict[str, jax.Array]:
+    """What is logged: D(x) and D(G(z)) of a classifier, raw scores of a critic."""
     if loss_name in PROBABILISTIC:
         return {
             f"probability/{name}": losses.discriminator_probabilities(value).mean()
@@ -140,23 +145,25 @@ def _views(loss_name: str, **logits: jax.Array) -> dict[str, jax.Array]:
     return {f"critic/{name}": value.astype(jnp.float32).mean() for name, value in logits.items()}
 
 
-def _discriminator_objective(pair: Pair, loss_name: str, loss, penalty: Penalty):
+def _discriminator_objective(pair: Pair, loss_name: str, loss, penalties: tuple[Penalty, ...]):
     def objective(params: Any, context: Context) -> tuple[jax.Array, Aux]:
         batch, variables = context.batch, context.variables
         real, labels = batch["image"], pair.labels(batch)
         real_key, fake_key, penalty_key, dropout_key = jax.random.split(context.key, 4)
         fake, _ = pair.generate(params, variables, batch["latent"], labels)
         fake = jax.lax.stop_gradient(fake)
-        real_logits, own, _ = pair.judge(params, variables, real, labels, real_key)
+        real_logits, own, _ = pair.discriminate(params, variables, real, labels, real_key)
         variables = {**variables, "discriminator": own}
-        fake_logits, own, _ = pair.judge(params, variables, fake, labels, fake_key)
+        fake_logits, own, _ = pair.discriminate(params, variables, fake, labels, fake_key)
         value = loss.discriminator(real_logits, fake_logits)
-        metrics = _views(loss_name, real=real_logits)
-        if penalty.name != "none":
-            critic = pair.critic(params, variables, labels, dropout_key)
+        metrics = _summaries(loss_name, real=real_logits)
+        critic = pair.critic(params, variables, labels, dropout_key)
+        for penalty in penalties:
             extra = _penalty(penalty, critic, real, fake, batch, penalty_key)
-            metrics["penalty"] = extra
-            value = value + penalty.weight * extra
+            # The one penalty that most games have is called just so.
+            name = "penalty" if len(penalties) == 1 else f"penalty/{penalty.name}"
+            metrics[name] = extra
+            value = value + schedule(penalty.weight, context.step) * extra
         return value, Aux(metrics, {"discriminator": own})
 
     return objective
@@ -179,23 +186,23 @@ def _penalty(penalty: Penalty, critic, real, fake, batch, key) -> jax.Array:
     return losses.dragan_penalty(critic, real, key=key)
 
 
-def _generator_objective(pair: Pair, loss_name: str, loss, feature_matching: float):
+def _generator_objective(pair: Pair, loss_name: str, loss, feature_matching: float, axis_name):
     def objective(params: Any, context: Context) -> tuple[jax.Array, Aux]:
         batch, variables = context.batch, context.variables
         labels = pair.labels(batch)
         fake_key, real_key = jax.random.split(context.key)
         fake, own = pair.generate(params, variables, batch["generator_latent"], labels)
         matching = feature_matching > 0.0
-        fake_logits, _, fake_features = pair.judge(
+        fake_logits, _, fake_features = pair.discriminate(
             params, variables, fake, labels, fake_key, features=matching
         )
         real_logits = real_features = None
         if matching or loss.generator_needs_real:
-            real_logits, _, real_features = pair.judge(
+            real_logits, _, real_features = pair.discriminate(
                 params, variables, batch["image"], labels, real_key, features=matching
             )
         value = loss.generator(real_logits, fake_logits)
-        metrics = _views(loss_name, fake_before=fake_logits)
+        metrics = _summaries(loss_name, fake_before=fake_logits)
         if matching:
             metrics["feature_matching"] = losses.feature_matching_loss(
                 jax.lax.stop_gradient(real_features), fake_features
@@ -206,17 +213,17 @@ def _generator_objective(pair: Pair, loss_name: str, loss, feature_matching: flo
     return objective
 
 
-def _observer_objective(pair: Pair, loss_name: str):
+def _after_update(pair: Pair, loss_name: str):
     """D(G(z)) on the generator's own latents, after its update."""
 
-    def objective(params: Any, context: Context) -> tuple[jax.Array, Aux]:
+    def metrics(params: Any, context: Context) -> dict[str, jax.Array]:
         batch, variables = context.batch, context.variables
         labels = pair.labels(batch)
         fake, _ = pair.generate(params, variables, batch["generator_latent"], labels)
-        logits, _, _ = pair.judge(params, variables, fake, labels, context.key)
-        return jnp.zeros((), jnp.float32), Aux(_views(loss_name, fake_after=logits))
+        logits, _, _ = pair.discriminate(params, variables, fake, labels, context.key)
+        return _summaries(loss_name, fake_after=logits)
 
-    return objective
+    return metrics
 
 
 def _draw_noise(latent_dim: int):
@@ -237,13 +244,14 @@ def make_pair_game(
     *,
     loss_name: str,
     loss: losses.AdversarialLoss,
-    generator_optimizer: optax.GradientTransformation,
-    discriminator_optimizer: optax.GradientTransformation,
-    penalty: Penalty = Penalty(),
+    generator_optimizer: Optimizer,
+    discriminator_optimizer: Optimizer,
+    penalties: tuple[Penalty, ...] = (),
     discriminator_steps: int = 1,
     feature_matching: float = 0.0,
-    ema_decay: float = 0.0,
-    observe_every: int = 1,
+    ema_decay: float | Callable[[jax.Array], jax.Array] = 0.0,
+    monitor_every: int = 1,
+    axis_name: str | None = None,
 ) -> Gan:
     """The game of a generator against a discriminator.
 
@@ -254,46 +262,51 @@ def make_pair_game(
       pair: The networks.
       loss_name: Decides whether D(x) is logged as a probability or as a critic's score.
       loss: The adversarial loss.
-      generator_optimizer: Moves the generator.
-      discriminator_optimizer: Moves the discriminator.
-      penalty: Added to the discriminator's loss.
-      discriminator_steps: Updates of the discriminator a step (n_critic).
+      generator_optimizer: Trains the generator.
+      discriminator_optimizer: Trains the discriminator.
+      penalties: Added to the discriminator's loss.
+      discriminator_steps: Updates of the discriminator per step (n_critic).
       feature_matching: Weight of feature matching in the generator's loss (Salimans et al. 2016).
-      ema_decay: Of the generator's moving average; 0 for none.
-      observe_every: D(G(z)) after the generator's update is looked at every so many steps; it costs
+      ema_decay: Of the generator's moving average, a number or a function of the step; 0 for none.
+      monitor_every: D(G(z)) after the generator's update is computed every so many steps; it costs
         a forward pass of both networks.
+      axis_name: The mapped axis under pmap, else None.
 
     Returns:
       A Gan whose batch is `{"image": [discriminator_steps, B, H, W, C] float32 in [-1, 1],
-      "label": [discriminator_steps, B] int32}`, and may carry its noise as "latent" and
-      "generator_latent" [discriminator_steps, B, latent_dim] and "alpha" [discriminator_steps, B]
-      in [0, 1].
+      "label": [discriminator_steps, B] int32}`, the latter for a conditional game, and may carry
+      its noise as "latent" and "generator_latent" [discriminator_steps, B, latent_dim] and "alpha"
+      [discriminator_steps, B] in [0, 1].
     """
+    before = next(iter(_summaries(loss_name, fake_before=jnp.zeros(1))))
     players = (
         Player(
             "discriminator",
             ("discriminator",),
             "discriminator",
-            _discriminator_objective(pair, loss_name, loss, penalty),
+            _discriminator_objective(pair, loss_name, loss, penalties),
             updates=discriminator_steps,
         ),
         Player(
             "generator",
             ("generator",),
             "generator",
-            _generator_objective(pair, loss_name, loss, feature_matching),
-        ),
-        Player(
-            "observer", (), None, _observer_objective(pair, loss_name), every=max(1, observe_every)
+            _generator_objective(pair, loss_name, loss, feature_matching, axis_name),
         ),
     )
     return Gan(
         init_networks=pair.init,
         optimizers={"discriminator": discriminator_optimizer, "generator": generator_optimizer},
         players=players,
-        samplers={
-            "generator": Sampler(pair.sample, pair.latent_dim, pair.num_classes, ("generator",))
-        },
+        monitors=(
+            Monitor(
+                "after_update",
+                _after_update(pair, loss_name),
+                every=max(1, monitor_every),
+                pairs=(before,),
+            ),
+        ),
+        samplers={"generator": pair.sampler()},
         ema=Ema(ema_decay, ("generator",)) if ema_decay else None,
         draw_noise=_draw_noise(pair.latent_dim),
     )

@@ -1,0 +1,237 @@
+"""A family's settings: one frozen dataclass, at once its keys, defaults, documentation and checks.
+
+`config.model` holds the fields of the dataclass. `read` turns it into an instance and refuses what
+is unknown or out of range; `track` notes which fields a builder reads, so that a key that was set
+and has no effect is refused too.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from gan_jax.core import Number, Schedule, resolve
+from gan_jax.names import check_name
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """What a family must know of the run.
+
+    Attributes:
+      steps: Of the whole run.
+      batch_size: Examples per update, over all devices.
+      precision: "float32" or "bfloat16", of the networks' arithmetic.
+      axis_name: The mapped axis under pmap, else None.
+      monitor_every: Steps between two computations of what is only logged.
+      resolved: The schedules whose last step is the run's, as `resolve` was asked for them.
+    """
+
+    steps: int
+    batch_size: int
+    precision: str = "float32"
+    axis_name: str | None = None
+    monitor_every: int = 1
+    resolved: list[Schedule] = dataclasses.field(default_factory=list, compare=False)
+
+    def resolve(self, number: Number) -> Number:
+        """A number whose schedule, if it has one, knows its last step.
+
+        What ends with the run makes it another experiment when the run is longer; it is noted.
+        """
+        if isinstance(number, Schedule) and number.ends_with_the_run:
+            self.resolved.append(number)
+        return resolve(number, self.steps)
+
+
+def setting(
+    default: Any,
+    doc: str,
+    *,
+    choices: tuple[str, ...] = (),
+    least: float | None = None,
+    above: float | None = None,
+    most: float | None = None,
+    below: float | None = None,
+) -> Any:
+    """A field of a settings dataclass.
+
+    Args:
+      default: Its default; a settings dataclass's instance for a group.
+      doc: What it means, with its unit.
+      choices: Strings that it may be.
+      least: The smallest number it may be.
+      above: A number that it must be above.
+      most: The largest number it may be.
+      below: A number that it must be below.
+    """
+    metadata = {
+        "doc": doc,
+        "choices": choices,
+        "least": least,
+        "above": above,
+        "most": most,
+        "below": below,
+    }
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def as_dict(settings: Any) -> dict[str, Any]:
+    """The fields of an instance as nested dicts, for a config."""
+    return {
+        field.name: as_dict(value)
+        if dataclasses.is_dataclass(value := getattr(settings, field.name))
+        else value
+        for field in dataclasses.fields(settings)
+    }
+
+
+def read(cls: type, values: Mapping[str, Any], *, prefix: str = "config.model") -> Any:
+    """Makes an instance of a settings dataclass from a config's values.
+
+    Args:
+      cls: The dataclass.
+      values: `{field: value}`, nested; what is missing has its default.
+      prefix: How messages name the place of `values`.
+
+    Returns:
+      The instance.
+
+    Raises:
+      ValueError: In one line: an unknown key (the nearest is named), a value of another type or
+        out of its range.
+    """
+    hints = typing.get_type_hints(cls)
+    fields = {field.name: field for field in dataclasses.fields(cls)}
+    for name in values:
+        check_name(f"key of {prefix}", name, fields)
+    found = {
+        name: _convert(hints[name], fields[name], values[name], f"{prefix}.{name}")
+        for name in values
+    }
+    return cls(**found)
+
+
+def _convert(hint: Any, field: dataclasses.Field, value: Any, key: str) -> Any:
+    if dataclasses.is_dataclass(hint):
+        if not isinstance(value, Mapping) and not hasattr(value, "items"):
+            raise ValueError(f"{key} is a group of keys, not {value!r}")
+        return read(hint, dict(value.items()), prefix=key)
+    if hint == Number and hasattr(value, "items"):
+        value = read(Schedule, dict(value.items()), prefix=key)
+        _check_range(field, value.value, key)
+        return value
+    value = _typed(hint, value, key)
+    for part in value if isinstance(value, tuple) else (value,):
+        if field.metadata.get("choices"):
+            check_name(key, part, field.metadata["choices"])
+        _check_range(field, part, key)
+    return value
+
+
+def _typed(hint: Any, value: Any, key: str) -> Any:
+    """The value as its declared type, where nothing is lost by that."""
+    options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    options = [typing.get_origin(option) or option for option in options]
+    if bool in options and isinstance(value, bool):
+        return value
+    if not isinstance(value, bool):
+        if int in options and isinstance(value, int):
+            return value
+        if float in options and isinstance(value, int | float):
+            return float(value)
+    if tuple in options and isinstance(value, list | tuple):
+        return tuple(value)
+    if str in options and isinstance(value, str):
+        return value
+    if value is None and types.NoneType in options:
+        return value
+    names = " or ".join(option.__name__ for option in options if isinstance(option, type))
+    raise ValueError(f"{key} must be {names}, not {value!r}")
+
+
+def _check_range(field: dataclasses.Field, value: Any, key: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return
+    limits = field.metadata
+    bounds = (
+        ("at least", limits.get("least"), lambda limit: value >= limit),
+        ("above", limits.get("above"), lambda limit: value > limit),
+        ("at most", limits.get("most"), lambda limit: value <= limit),
+        ("below", limits.get("below"), lambda limit: value < limit),
+    )
+    set_bounds = [(words, limit, holds) for words, limit, holds in bounds if limit is not None]
+    if not math.isfinite(value) or not all(holds(limit) for _, limit, holds in set_bounds):
+        wanted = " and ".join(f"{words} {limit:g}" for words, limit, _ in set_bounds)
+        raise ValueError(f"{key} must be {wanted or 'a finite number'}, not {value:g}")
+
+
+class Tracked:
+    """A settings instance that notes which of its fields are read."""
+
+    def __init__(self, settings: Any, reads: set[str], prefix: str = ""):
+        """Wraps an instance.
+
+        Args:
+          settings: The instance.
+          reads: Where the dotted names of fields that are read are noted.
+          prefix: Of the names.
+        """
+        self._settings, self._reads, self._prefix = settings, reads, prefix
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._settings, name)
+        path = f"{self._prefix}{name}"
+        if isinstance(value, Schedule) or not dataclasses.is_dataclass(value):
+            self._reads.add(path)
+            return value
+        return Tracked(value, self._reads, f"{path}.")
+
+
+def flat(settings: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The fields of an instance as (dotted name, value)."""
+    for field in dataclasses.fields(settings):
+        value = getattr(settings, field.name)
+        if isinstance(value, Schedule) or not dataclasses.is_dataclass(value):
+            yield f"{prefix}{field.name}", value
+        else:
+            yield from flat(value, f"{prefix}{field.name}.")
+
+
+def check_all_read(settings: Any, reads: set[str], *, prefix: str = "config.model") -> None:
+    """Refuses a field that differs from its default and was not read.
+
+    Args:
+      settings: The instance.
+      reads: The dotted names of the fields that were read.
+      prefix: How messages name the place of the settings.
+
+    Raises:
+      ValueError: Naming the field, and the choices that leave it without effect.
+    """
+    defaults = dict(flat(type(settings)()))
+    values = dict(flat(settings))
+    for name, value in values.items():
+        if name in reads or value == defaults[name]:
+            continue
+        group = name.rpartition(".")[0]
+        near = [
+            f"{other}={values[other]}"
+            for other in values
+            if other in reads and other.rpartition(".")[0] == group and _decides(values[other])
+        ]
+        because = f" with {', '.join(near)}" if near else ""
+        raise ValueError(f"{prefix}.{name}={_shown(value)} has no effect{because}: leave it out")
+
+
+def _decides(value: Any) -> bool:
+    """Whether other fields can depend on it: names and switches do, numbers seldom."""
+    return isinstance(value, str | bool)
+
+
+def _shown(value: Any) -> str:
+    return value.kind if isinstance(value, Schedule) else f"{value}"
