@@ -28,9 +28,10 @@ class Compiled:
     Attributes:
       run: `(state, inputs, resident) -> (state, metrics)`; the state is donated.
       put_state: Places a state, or anything that every device needs whole, on the devices.
-      put_inputs: Divides host arrays [steps, updates, B, ...] over the devices; every process
-        hands in the whole global batch and keeps its part. Raises ValueError if B is not a multiple
-        of the number of devices.
+      put_inputs: Divides host arrays [steps, updates, B', ...] over the devices of this process;
+        B' is this process's share of the batch, its `rows`. Raises ValueError if B' is not a
+        multiple of the number of its devices.
+      rows: `batch_size -> slice`, the examples of a batch that this process reads.
       lower: `(state, inputs, resident) -> jax.stages.Lowered`, for looking at what was compiled.
       axis_name: The mapped axis under pmap, else None.
     """
@@ -38,6 +39,7 @@ class Compiled:
     run: Callable[[PyTree, PyTree, PyTree], tuple[PyTree, PyTree]]
     put_state: Callable[[PyTree], PyTree]
     put_inputs: Callable[[PyTree], PyTree]
+    rows: Callable[[int], slice]
     lower: Callable[[PyTree, PyTree, PyTree], jax.stages.Lowered]
     axis_name: str | None
 
@@ -111,7 +113,10 @@ def compile_chunk(
       ValueError: If the mode is unknown.
     """
     axis_name = axis_name_of(mode)
-    devices = list(devices if devices is not None else jax.devices())
+    # One process's devices lie next to each other, so that its share of a batch is one slice.
+    devices = sorted(
+        devices if devices is not None else jax.devices(), key=lambda d: (d.process_index, d.id)
+    )
     if axis_name is not None:
         return _compile_pmap(chunk, devices, axis_name)
     mesh = Mesh(np.asarray(devices), (AXIS,))
@@ -130,13 +135,16 @@ def compile_chunk(
     )
 
     def put_inputs(tree: PyTree) -> PyTree:
-        _check_inputs(tree, len(devices))
-        return _put(tree, divided)
+        _check_inputs(tree, len(_own(devices)))
+        if jax.process_count() == 1:
+            return jax.device_put(tree, divided)
+        return jax.tree.map(lambda x: jax.make_array_from_process_local_data(divided, x), tree)
 
     return Compiled(
         run=compiled,
         put_state=lambda tree: _put(tree, whole),
         put_inputs=put_inputs,
+        rows=lambda batch_size: _rows(devices, batch_size),
         lower=compiled.lower,
         axis_name=None,
     )
@@ -146,7 +154,7 @@ def _compile_pmap(chunk, devices: list[jax.Device], axis_name: str) -> Compiled:
     mesh = Mesh(np.asarray(devices), (axis_name,))
     whole = NamedSharding(mesh, PartitionSpec())
     local = NamedSharding(mesh.local_mesh, PartitionSpec(axis_name))
-    mine = [i for i, device in enumerate(devices) if device.process_index == jax.process_index()]
+    mine = len(_own(devices))
     compiled = jax.pmap(
         chunk,
         axis_name=axis_name,
@@ -158,12 +166,11 @@ def _compile_pmap(chunk, devices: list[jax.Device], axis_name: str) -> Compiled:
 
     def divide(array: np.ndarray) -> np.ndarray:
         shape = array.shape
-        per_device = shape[_BATCH_AXIS] // len(devices)
-        split = array.reshape(*shape[:2], len(devices), per_device, *shape[3:])
-        return np.moveaxis(split, _BATCH_AXIS, 0)[mine]
+        split = array.reshape(*shape[:2], mine, shape[_BATCH_AXIS] // mine, *shape[3:])
+        return np.moveaxis(split, _BATCH_AXIS, 0)
 
     def put_inputs(tree: PyTree) -> PyTree:
-        _check_inputs(tree, len(devices))
+        _check_inputs(tree, mine)
         return jax.device_put(jax.tree.map(lambda x: divide(np.asarray(x)), tree), local)
 
     def run(state: PyTree, inputs: PyTree, resident: PyTree) -> tuple[PyTree, PyTree]:
@@ -173,9 +180,21 @@ def _compile_pmap(chunk, devices: list[jax.Device], axis_name: str) -> Compiled:
         run=compiled if jax.process_count() == 1 else run,
         put_state=lambda tree: _put(tree, whole),
         put_inputs=put_inputs,
+        rows=lambda batch_size: _rows(devices, batch_size),
         lower=compiled.lower,
         axis_name=axis_name,
     )
+
+
+def _own(devices: Sequence[jax.Device]) -> list[int]:
+    """The places of this process's devices among all."""
+    return [i for i, device in enumerate(devices) if device.process_index == jax.process_index()]
+
+
+def _rows(devices: Sequence[jax.Device], batch_size: int) -> slice:
+    check_batch_size(batch_size, len(devices))
+    own, per_device = _own(devices), batch_size // len(devices)
+    return slice(own[0] * per_device, (own[-1] + 1) * per_device)
 
 
 def _check_inputs(tree: PyTree, devices: int) -> None:

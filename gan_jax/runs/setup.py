@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
 from ml_collections import ConfigDict
 
 from gan_jax import core, data, gans
-from gan_jax.data.feed import Feed, make_feed, make_prepare
+from gan_jax.names import check_name
+from gan_jax.runs.workdir import DataInfo
+
+# What a domain of `config.data.domains` may say for itself; the rest is the same for all.
+DOMAIN_KEYS = ("name", "dir", "split", "classes")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,81 +23,173 @@ class Setup:
 
     Attributes:
       config: The experiment.
-      dataset: What it trains on.
+      streams: What it trains on.
       experiment: Its phases.
-      feed: The inputs of its steps.
-      image_classes: Labels that occur in the data, ascending.
     """
 
     config: ConfigDict
-    dataset: data.ImageDataset
+    streams: data.Streams
     experiment: core.Experiment
-    feed: Feed
-    image_classes: tuple[int, ...]
 
     @property
-    def data_info(self) -> dict[str, Any]:
-        """What sampling must know of the data once it is gone, JSON-able."""
-        return {
-            "image_shape": list(self.dataset.images.shape[1:]),
-            "class_names": list(self.dataset.class_names),
-            "present_classes": list(self.image_classes),
-            "size": len(self.dataset),
-        }
+    def data_info(self) -> DataInfo:
+        """What sampling must know of the data once it is gone."""
+        return DataInfo({name: dataset.describe() for name, dataset in self.streams.items()})
+
+    @property
+    def epoch(self) -> int:
+        """Examples of an epoch: those of the first stream."""
+        return len(next(iter(self.streams.values())))
+
+    def feed(self, phase: core.Phase, rows: slice = slice(None)) -> data.Feed:
+        """The inputs of a phase's steps.
+
+        Args:
+          phase: Of the experiment.
+          rows: The examples of a batch that this process reads.
+        """
+        return data.make_feed(
+            self.streams,
+            updates=phase.gan.updates,
+            batch_size=phase.batch_size,
+            seed=self.config.seed,
+            placement=self.config.data.placement,
+            rows=rows,
+        )
 
 
-def load_data(config: ConfigDict, *, split: str = "") -> data.ImageDataset:
-    """Loads the data set of a config, or another split of it; raises as `gan_jax.data.load`."""
+def load_streams(config: ConfigDict, *, split: str = "") -> data.Streams:
+    """Loads the data of a config.
+
+    Args:
+      config: The experiment.
+      split: Another split than the config's; of several domains as "a=testA,b=testB".
+
+    Raises:
+      ValueError: As `data.load`, or if `split` names no domain.
+      OSError: As `data.load`.
+    """
     settings = config.data
-    classes = tuple(settings.classes)
+    common = {
+        "image_size": tuple(settings.image_shape) or settings.image_size,
+        "channels": settings.channels or None,
+        "cache_dir": settings.cache_dir or None,
+    }
+    if not settings.domains:
+        source = _source(settings, split or settings.split)
+        return {"data": data.load(**source, **common, layout=settings.layout)}
+    splits = _splits(split, tuple(settings.domains))
+    domains = {}
+    for name, domain in settings.domains.items():
+        for key in domain:
+            check_name(f"key of config.data.domains.{name}", key, DOMAIN_KEYS)
+        merged = {key: domain.get(key, settings[key]) for key in DOMAIN_KEYS}
+        domains[name] = _source(merged, splits.get(name, merged["split"])) | common
+    return data.load_streams(domains)
+
+
+def _source(settings: Mapping[str, Any], split: str) -> dict[str, Any]:
+    classes = tuple(settings["classes"])
     if len(classes) == 1 and isinstance(classes[0], str):
         classes = classes[0]  # `--config.data.classes=cat,dog` arrives as one string.
-    return data.load(
-        settings.name,
-        split=split or settings.split,
-        data_dir=settings.dir or None,
-        image_size=settings.image_size,
-        channels=settings.channels or None,
-        classes=classes or None,
-        cache_dir=settings.cache_dir or None,
+    return {
+        "name": settings["name"],
+        "split": split,
+        "data_dir": settings["dir"] or None,
+        "classes": classes or None,
+    }
+
+
+def _splits(split: str, domains: tuple[str, ...]) -> dict[str, str]:
+    """`{domain: split}` of "a=testA,b=testB"."""
+    found = {}
+    for part in filter(None, split.split(",")):
+        name, equals, value = part.partition("=")
+        if not equals or name not in domains:
+            example = ",".join(f"{domain}=SPLIT" for domain in domains)
+            raise ValueError(f"split '{split}': this data has domains, give {example}")
+        found[name] = value
+    return found
+
+
+def experiment_of(
+    config: ConfigDict, specs: Mapping[str, core.ArraySpec], *, parallel: str | None = None
+) -> core.Experiment:
+    """The experiment of a config on arrays of these shapes.
+
+    Args:
+      config: The experiment.
+      specs: `{array: ArraySpec}`.
+      parallel: Another mode than the config's: outside of training a mapped axis means nothing.
+
+    Raises:
+      ValueError: As `gans.build`.
+    """
+    run = gans.Run(
+        steps=config.steps,
+        batch_size=config.batch_size,
+        precision=config.precision,
+        axis_name=core.axis_name_of(parallel or config.parallel),
+        monitor_every=config.log_every,
     )
+    return gans.build(config.family, config.model.to_dict(), specs, run)
 
 
-def set_up(config: ConfigDict, *, dataset: data.ImageDataset | None = None) -> Setup:
+def _likely_specs(config: ConfigDict) -> dict[str, core.ArraySpec]:
+    """The arrays as they will probably be, before any data has been read."""
+    settings = config.data
+    height, width = settings.image_shape or (settings.image_size, settings.image_size)
+    image = core.ArraySpec((height, width, settings.channels or 3))
+    if settings.domains:
+        return dict.fromkeys(settings.domains, image)
+    if settings.layout == "side_by_side":
+        return {"left": image, "right": image}
+    return {"image": image, "label": core.ArraySpec((), 1)}
+
+
+def set_up(config: ConfigDict, *, streams: data.Streams | None = None) -> Setup:
     """Loads the data, where none is given, and builds the game.
 
     Raises:
       ValueError: In one line, if the config asks for what does not exist or does not fit together.
-      OSError: If the data set cannot be had.
+      OSError: If the data set is not available.
     """
-    core.check_batch_size(config.batch_size, jax.device_count())
-    core.axis_name_of(config.parallel)
-    # A misspelt loss should not cost a download: first the game in the data's likely shape.
-    side, channels = config.data.image_size, config.data.channels or 3
-    gans.build(config, gans.DataInfo((side, side, channels), 1))
-    dataset = load_data(config) if dataset is None else dataset
-    info = gans.DataInfo(tuple(dataset.images.shape[1:]), len(dataset.class_names))
-    experiment = gans.build(config, info)
-    feed = make_feed(
-        dataset,
-        updates=experiment[0].gan.updates,
-        batch_size=config.batch_size,
-        seed=config.seed,
-        placement=config.data.placement,
+    # A misspelt loss should not cost a download: first the game on arrays of likely shapes.
+    _check_batches(experiment_of(config, _likely_specs(config)))
+    streams = load_streams(config) if streams is None else streams
+    specs = {name: spec for dataset in streams.values() for name, spec in dataset.specs.items()}
+    experiment = experiment_of(config, specs)
+    _check_batches(experiment)
+    _check_samplers(experiment, specs)
+    return Setup(config, streams, experiment)
+
+
+def _check_batches(experiment: core.Experiment) -> None:
+    for phase in experiment.phases:
+        core.check_batch_size(phase.batch_size, jax.device_count())
+
+
+def _check_samplers(experiment: core.Experiment, specs: Mapping[str, core.ArraySpec]) -> None:
+    for phase in experiment.phases:
+        for array in core.data_inputs(phase.gan):
+            if array not in specs:
+                raise ValueError(
+                    f"the game samples from an array '{array}', the data has {', '.join(specs)}"
+                )
+
+
+def chunk_function(setup: Setup, phase: core.Phase, *, parallel: str | None = None) -> Callable:
+    """The pure chunk of steps of a phase's game; see `core.make_chunk`."""
+    config = setup.config
+    prepare = data.make_prepare(
+        {name: dataset.specs for name, dataset in setup.streams.items()},
+        image_size=phase.image_size,
+        **config.data.augment.to_dict(),
     )
-    return Setup(config, dataset, experiment, feed, dataset.present_classes)
+    axis_name = core.axis_name_of(parallel or config.parallel)
+    return core.make_chunk(core.make_step(phase.gan, prepare=prepare, axis_name=axis_name))
 
 
-def chunk_function(setup: Setup) -> Callable[..., tuple[core.GanState, Any]]:
-    """The pure chunk of steps of the run's game; see `core.make_chunk`."""
-    step = core.make_step(
-        setup.experiment[0].gan,
-        prepare=make_prepare(**setup.config.data.augment.to_dict()),
-        axis_name=core.axis_name_of(setup.config.parallel),
-    )
-    return core.make_chunk(step)
-
-
-def compile_steps(setup: Setup) -> core.Compiled:
-    """The compiled chunk of steps of the run's game."""
-    return core.compile_chunk(chunk_function(setup), mode=setup.config.parallel)
+def compile_steps(setup: Setup, phase: core.Phase) -> core.Compiled:
+    """The compiled chunk of steps of a phase's game."""
+    return core.compile_chunk(chunk_function(setup, phase), mode=setup.config.parallel)

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ml_collections import ConfigDict
 
+from gan_jax.core import ArraySpec
 from gan_jax.files import write_json_atomically
+from gan_jax.names import check_name
 
 # What may change between one start of a run and the next without making it another experiment.
 MUTABLE = (
+    "name",
     "steps",
+    "parallel",
     "steps_per_call",
     "log_every",
     "sample_every",
@@ -24,17 +29,52 @@ MUTABLE = (
     "data.cache_dir",
     "data.placement",
 )
-# Keys that configs have got since, with what an older run did.
-ADDED = {"discriminator.initializer": "dcgan"}
-# Scores look at a run and change nothing in it.
+# Scores are computed of a run and change nothing in it.
 MUTABLE_PREFIX = "evaluate."
 
-# What is known of the data set: all that sampling needs, and its size.
-DATA_KEYS = ("image_shape", "class_names", "present_classes", "size")
+# What a stream's description must have; see `gan_jax.data.Dataset.describe`.
+STREAM_KEYS = ("name", "split", "size", "identity", "arrays", "class_names", "present_classes")
 
 
 class WorkdirError(ValueError):
     """The folder holds something else than the run that was asked for."""
+
+
+@dataclasses.dataclass(frozen=True)
+class DataInfo:
+    """What a run knows of its data without reading it.
+
+    Attributes:
+      streams: `{stream: description}`, as `gan_jax.data.Dataset.describe` gives them.
+    """
+
+    streams: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def specs(self) -> dict[str, ArraySpec]:
+        """Shapes of all arrays."""
+        return {
+            name: ArraySpec(tuple(array["shape"]), array["num_classes"])
+            for stream in self.streams.values()
+            for name, array in stream["arrays"].items()
+        }
+
+    def stream_of(self, array: str) -> str:
+        """The stream that an array belongs to.
+
+        Raises:
+          ValueError: If there is no such array.
+        """
+        check_name("array of the data", array, self.specs)
+        return next(name for name, one in self.streams.items() if array in one["arrays"])
+
+    def class_names(self, array: str) -> tuple[str, ...]:
+        """The names of all classes of an array of labels."""
+        return tuple(self.streams[self.stream_of(array)]["class_names"][array])
+
+    def present_classes(self, array: str) -> tuple[int, ...]:
+        """The labels that occur in an array, ascending."""
+        return tuple(self.streams[self.stream_of(array)]["present_classes"][array])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,12 +94,12 @@ class Workdir:
 
     @property
     def metrics(self) -> Path:
-        """One JSON object a line."""
+        """One JSON object per line."""
         return self.path / "metrics.jsonl"
 
     @property
     def checkpoints(self) -> Path:
-        """Orbax checkpoints, a folder a step."""
+        """Orbax checkpoints, one folder per step."""
         return self.path / "checkpoints"
 
     @property
@@ -74,7 +114,7 @@ class Workdir:
 
     @property
     def evaluations(self) -> Path:
-        """One JSON file an evaluation."""
+        """One JSON file per evaluation."""
         return self.path / "evaluations"
 
     @property
@@ -87,9 +127,9 @@ class Workdir:
         """Curves of losses and probabilities."""
         return self.path / "plots"
 
-    def grid(self, step: int) -> Path:
-        """The grid of fixed-noise samples after `step` steps."""
-        return self.samples / f"step_{step:08d}.png"
+    def grid(self, step: int, sampler: str = "") -> Path:
+        """The grid of fixed inputs after `step` steps, of a sampler that is not the first."""
+        return self.samples / f"step_{step:08d}{sampler and '_'}{sampler}.png"
 
 
 def _flatten(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -107,34 +147,37 @@ def _plain(config: ConfigDict) -> dict[str, Any]:
     return json.loads(json.dumps(config.to_dict()))
 
 
-def differences(old: dict[str, Any], new: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """Keys that make `new` another experiment than `old`: `{key: (old, new)}`."""
+def differences(
+    old: dict[str, Any], new: dict[str, Any], *, steps_matter: bool = False
+) -> dict[str, tuple[Any, Any]]:
+    """Keys that make `new` another experiment than `old`: `{key: (old, new)}`.
+
+    Args:
+      old: A config, nested.
+      new: Another.
+      steps_matter: Whether `steps` is such a key: a schedule that ends with the run is another
+        schedule when the run is longer.
+    """
     old, new = _flatten(old), _flatten(new)
-    # A schedule that ends with the run is another schedule when the run is longer.
-    fixed = (
-        {"steps"}
-        if any(
-            old.get(f"{player}_optimizer.schedule", "constant") != "constant"
-            for player in ("generator", "discriminator")
-        )
-        else set()
-    )
+    fixed = {"steps"} if steps_matter else set()
     keys = [
         k
         for k in sorted({*old, *new})
         if k in fixed or (k not in MUTABLE and not k.startswith(MUTABLE_PREFIX))
     ]
-    old = {k: value for k, value in ADDED.items() if k in new} | old
     return {k: (old.get(k), new.get(k)) for k in keys if old.get(k) != new.get(k)}
 
 
-def claim(path: str | Path, config: ConfigDict, data: dict[str, Any]) -> Workdir:
+def create_or_resume(
+    path: str | Path, config: ConfigDict, data: DataInfo, *, steps_matter: bool
+) -> Workdir:
     """Makes a folder the run of `config`, or finds that it already is.
 
     Args:
       path: The folder; made if it is not there.
       config: The experiment.
-      data: What sampling will have to know of the data, JSON-able, by `DATA_KEYS`.
+      data: What sampling will have to know of the data.
+      steps_matter: Whether the run cannot be made longer; see `differences`.
 
     Returns:
       The Workdir. Its `config.json` holds this start's config.
@@ -148,7 +191,8 @@ def claim(path: str | Path, config: ConfigDict, data: dict[str, Any]) -> Workdir
     if workdir.config.exists():
         _check_data(workdir, data)
     workdir.path.mkdir(parents=True, exist_ok=True)
-    write_json_atomically(workdir.config, {"config": _plain(config), "data": data})
+    content = {"config": _plain(config), "data": data.streams, "steps_matter": steps_matter}
+    write_json_atomically(workdir.config, content)
     return workdir
 
 
@@ -156,15 +200,20 @@ def check(path: str | Path, config: ConfigDict) -> None:
     """Refuses a folder that `config` must not be trained in; touches nothing.
 
     Raises:
-      WorkdirError: As `claim`.
+      WorkdirError: As `create_or_resume`.
     """
     workdir = Workdir(Path(path))
     if workdir.path.exists() and not workdir.path.is_dir():
         raise WorkdirError(f"workdir {path} is a file: give a folder")
     if workdir.config.exists():
-        if different := differences(load(path)[0].to_dict(), _plain(config)):
+        content = _read(workdir.config)
+        different = differences(
+            content["config"], _plain(config), steps_matter=content["steps_matter"]
+        )
+        if different:
             key, (old, new) = next(iter(different.items()))
             more = f" and {len(different) - 1} more keys differ" if len(different) > 1 else ""
+            more += ", and a schedule ends with the run" if key == "steps" else ""
             raise WorkdirError(
                 f"workdir {path} holds another experiment: its config.{key} is {old!r}, you asked "
                 f"for {new!r}{more}; give another --workdir, or the config of the run"
@@ -180,37 +229,52 @@ def _is_leftover(file: Path) -> bool:
     return file.name.startswith(".config.json.")
 
 
-def _check_data(workdir: Workdir, data: dict[str, Any]) -> None:
+def _check_data(workdir: Workdir, data: DataInfo) -> None:
     """Refuses to go on with other data than the run began with: its order would be another."""
-    _, known = load(workdir.path)
-    data = json.loads(json.dumps(data))
-    for key in DATA_KEYS:
-        if known[key] != data[key]:
-            raise WorkdirError(
-                f"the data set has changed since the run in workdir {workdir.path} began: its "
-                f"{key} was {known[key]}, is {data[key]}; put it back, or give another --workdir"
-            )
+    known = _read(workdir.config)["data"]
+    new = json.loads(json.dumps(data.streams))
+    if list(known) != list(new):
+        raise _changed(workdir, "streams", list(known), list(new))
+    for stream, description in known.items():
+        for key in STREAM_KEYS:
+            if description[key] != new[stream][key]:
+                raise _changed(workdir, key, description[key], new[stream][key])
 
 
-def load(path: str | Path) -> tuple[ConfigDict, dict[str, Any]]:
+def _changed(workdir: Workdir, key: str, old: Any, new: Any) -> WorkdirError:
+    return WorkdirError(
+        f"the data set has changed since the run in workdir {workdir.path} began: its {key} was "
+        f"{old}, is {new}; put it back, or give another --workdir"
+    )
+
+
+def load(path: str | Path) -> tuple[ConfigDict, DataInfo]:
     """The config of the run in a folder, and what it knows of its data.
 
     Raises:
       WorkdirError: If there is no run, or its config.json cannot be read.
     """
-    file = Workdir(Path(path)).config
+    content = _read(Workdir(Path(path)).config)
+    return ConfigDict(content["config"]), DataInfo(content["data"])
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """The content of a config.json, checked as far as this file's functions rely on it."""
     try:
         content = json.loads(file.read_text())
-        data = {key: content["data"][key] for key in DATA_KEYS}
-        for key, value in ADDED.items():
-            section, name = key.split(".")
-            content["config"].get(section, {}).setdefault(name, value)
-        return ConfigDict(content["config"]), data
+        for stream in content["data"].values():
+            for key in STREAM_KEYS:
+                stream[key]
+        _ = DataInfo(content["data"]).specs
+        ConfigDict(content["config"])
+        content["config"]["family"], content["steps_matter"]
+        return content
     except FileNotFoundError:
         raise WorkdirError(
-            f"workdir {path} holds no run (no config.json): train one there first"
+            f"workdir {file.parent} holds no run (no config.json): train one there first"
         ) from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise WorkdirError(
-            f"{file} cannot be read ({error}): put back the config.json of the run"
+            f"{file} is not the config.json of a run of this version ({error}): put back the "
+            "run's own, or give another --workdir"
         ) from None

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import bisect
 import math
 from collections.abc import Iterable
+
+from gan_jax.core import Experiment
 
 
 def steps_per_call(wanted: int, events: Iterable[int]) -> int:
@@ -23,28 +26,33 @@ def steps_per_call(wanted: int, events: Iterable[int]) -> int:
 
 
 def sample_steps(
-    steps: int,
+    experiment: Experiment,
+    *,
     every: int,
     epochs: Iterable[float],
-    *,
-    images_per_step: int,
-    images_per_epoch: int,
+    examples_per_epoch: int,
     steps_per_call: int,
 ) -> frozenset[int]:
     """The steps after which a grid is drawn: the regular ones, chosen epochs, first and last.
 
+    The last step of every phase is among them.
+
     Args:
-      steps: Length of the run.
+      experiment: What is trained.
       every: Steps between two regular grids; 0 for none.
       epochs: Epochs whose end is drawn besides, at the next end of a call.
-      images_per_step: Real images that a step consumes.
-      images_per_epoch: Length of an epoch.
+      examples_per_epoch: Length of an epoch.
       steps_per_call: As the function of that name.
     """
-    drawn = {0, steps}
+    ends = (*experiment.starts[1:], experiment.steps)
+    drawn = {0, *ends}
     if every > 0:
-        drawn |= set(range(0, steps + 1, every))
+        drawn |= set(range(0, experiment.steps + 1, every))
     for epoch in epochs:
-        end = math.ceil(epoch * images_per_epoch / images_per_step)
-        drawn.add(math.ceil(end / steps_per_call) * steps_per_call)
-    return frozenset(step for step in drawn if step <= steps)
+        wanted = math.ceil(epoch * examples_per_epoch)
+        steps = range(experiment.steps + 1)
+        end = bisect.bisect_left(steps, wanted, key=experiment.examples_before)
+        if end <= experiment.steps:
+            of_phase = next(last for last in ends if last >= end)
+            drawn.add(min(math.ceil(end / steps_per_call) * steps_per_call, of_phase))
+    return frozenset(drawn)

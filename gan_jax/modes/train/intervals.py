@@ -1,7 +1,8 @@
-"""What is told of the steps between two log lines: means of the metrics, and rates."""
+"""What is logged of the steps between two log lines: means of the metrics, and rates."""
 
 from __future__ import annotations
 
+import collections
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -14,19 +15,13 @@ from gan_jax import core, telemetry
 class Window:
     """Sums of the metrics since the last log line.
 
-    The sums are part of a checkpoint's progress: a run that is killed between two log lines and
-    resumed still writes the same next line.
+    A metric is logged under its own name, or as `name/player` where several players report that
+    name; a loss is `loss/player`. The sums are part of a checkpoint's progress: a run that is
+    killed between two log lines and resumed still writes the same next line.
     """
 
     def __init__(self, gan: core.Gan, progress: Mapping[str, Any] | None = None):
-        self._every = {player.name: player.every for player in gan.players}
-        self._observers: dict[str, str] = {}  # To the player that moved last before it looks.
-        mover = ""
-        for player in gan.players:
-            if player.networks:
-                mover = player.name
-            else:
-                self._observers[player.name] = mover
+        self._gan = gan
         self._sums = {name: list(pair) for name, pair in (progress or {}).items()}
 
     def add(self, first_step: int, metrics: Mapping[str, Mapping[str, np.ndarray]]) -> int:
@@ -39,30 +34,38 @@ class Window:
           NonFiniteLossError: If a loss or another metric is NaN or infinite, naming its step.
         """
         steps = first_step + np.arange(len(next(iter(next(iter(metrics.values())).values()))))
-        for step_index, step in enumerate(steps):
-            row, described = {}, {}
-            for player, values in metrics.items():
-                if step % self._every[player] == 0:
-                    named = self._named(player, values, step_index)
-                    row.update(named)
-                    described.update({self._describe(player, k): v for k, v in named.items()})
-            telemetry.check_finite(described, step=int(step) + 1)
+        names = _names(metrics)
+        for index, step in enumerate(steps):
+            row = {
+                name: float(metrics[player][metric][index])
+                for (player, metric), name in names.items()
+                if self._reported(int(step), player, metric)
+            }
+            telemetry.check_finite(self._described(row, names), step=int(step) + 1)
             for name, value in row.items():
                 total = self._sums.setdefault(name, [0.0, 0])
                 total[0] += value
                 total[1] += 1
         return len(steps)
 
-    def _named(self, player: str, values: Mapping[str, np.ndarray], index: int):
-        named = {name: float(value[index]) for name, value in values.items()}
-        loss = named.pop("loss")
-        return named if player in self._observers else {f"loss/{player}": loss, **named}
+    def _reported(self, step: int, player: str, metric: str) -> bool:
+        """Whether a metric counts at a step: zeros of idle players do not."""
+        for monitor in self._gan.monitors:
+            of_monitor = (step + 1) % monitor.every == 0
+            if monitor.name == player or metric in monitor.pairs:
+                return of_monitor
+        every = next(one.every for one in self._gan.players if one.name == player)
+        return step % every == 0
 
-    def _describe(self, player: str, name: str) -> str:
-        """Whose doing it is: an observer sees what the player before it has just done."""
-        if mover := self._observers.get(player):
-            return f"{name} after the update of {mover}"
-        return name
+    def _described(self, row: Mapping[str, float], names: Mapping[tuple[str, str], str]):
+        """The row by names that say whose doing a value is: a monitor sees the last update's."""
+        monitors = {monitor.name for monitor in self._gan.monitors}
+        last = self._gan.players[-1].name
+        of_monitors = {name for (player, _), name in names.items() if player in monitors}
+        return {
+            f"{name} after the update of {last}" if name in of_monitors else name: value
+            for name, value in row.items()
+        }
 
     def means(self) -> dict[str, float]:
         """Means since the last call, which starts a new window."""
@@ -73,6 +76,16 @@ class Window:
     def progress(self) -> dict[str, list[float]]:
         """The sums, JSON-able."""
         return {name: list(pair) for name, pair in self._sums.items()}
+
+
+def _names(metrics: Mapping[str, Mapping[str, Any]]) -> dict[tuple[str, str], str]:
+    """What each metric of each player is logged as: `{(player, metric): name}`."""
+    count = collections.Counter(metric for own in metrics.values() for metric in own)
+    return {
+        (player, metric): f"{metric}/{player}" if count[metric] > 1 or metric == "loss" else metric
+        for player, own in metrics.items()
+        for metric in own
+    }
 
 
 class Clock:

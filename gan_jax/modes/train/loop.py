@@ -10,13 +10,15 @@ import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
-from gan_jax import core, sampling, telemetry
+from gan_jax import core, data, telemetry
 from gan_jax.checkpoint import Checkpointer
 from gan_jax.files import write_json_atomically
 from gan_jax.modes.train import events
+from gan_jax.modes.train.announcement import announce
+from gan_jax.modes.train.grids import Grids
 from gan_jax.modes.train.interrupt import Interrupt
 from gan_jax.modes.train.intervals import Clock, Window
-from gan_jax.modes.train.periodic_evaluation import Scorekeeper
+from gan_jax.modes.train.periodic_evaluation import PeriodicEvaluation
 from gan_jax.modes.train.periodic_evaluation import check as check_evaluation
 from gan_jax.runs import workdir
 from gan_jax.runs.setup import Setup, compile_steps, set_up
@@ -47,11 +49,12 @@ def train(config: ConfigDict, path: str, *, interrupt: Interrupt | None = None) 
       interrupt: Tells the loop to stop; SIGTERM and Ctrl-C by default.
 
     Returns:
-      The number of finished steps: `config.steps`, or fewer where the run was interrupted.
+      The number of finished steps: those of the experiment, or fewer where the run was
+      interrupted.
 
     Raises:
       ValueError: In one line: a config that cannot be, a folder that holds another experiment.
-      OSError: If data cannot be had or a file cannot be written.
+      OSError: If data is not available or a file cannot be written.
       NonFiniteLossError: If a loss is not finite.
       CheckpointError: If no checkpoint can be read, or one cannot be written.
     """
@@ -63,36 +66,43 @@ def train(config: ConfigDict, path: str, *, interrupt: Interrupt | None = None) 
         Checkpointer(where.checkpoints, keep=config.keep_checkpoints) as checkpointer,
         interrupt or Interrupt() as stop,
     ):
-        return _Loop(setup, where, checkpointer).run(stop)
+        return _Loop(setup, where, checkpointer, stop).run()
 
 
 class _Loop:
     """One run of the loop, from a start or a checkpoint to the end or an interruption."""
 
-    def __init__(self, setup: Setup, where: workdir.Workdir, checkpointer: Checkpointer):
-        self.setup, self.where, self.checkpointer = setup, where, checkpointer
-        self.config, self.gan = setup.config, setup.experiment[0].gan
+    def __init__(
+        self,
+        setup: Setup,
+        where: workdir.Workdir,
+        checkpointer: Checkpointer,
+        stop: Interrupt,
+    ):
+        self.setup, self.where, self.checkpointer, self.stop = setup, where, checkpointer, stop
+        self.config, self.experiment = setup.config, setup.experiment
         self.main = jax.process_index() == 0
         self.per_call, self.sample_at = self._events()
-        self.compiled = compile_steps(setup)
+        self.phase = self.experiment.phases[0]
+        self.compiled = compile_steps(setup, self.phase)
         self.state, progress = self._start()
         self.step = int(self.state.step)
-        self.window = Window(self.gan, progress.get("window"))
+        self.window = Window(self.phase.gan, progress.get("window"))
         self.metrics = telemetry.MetricsLog(where.metrics) if self.main else None
-        self.grids = self._fixed_grid() if self.main else None
-        self.scorekeeper = None
+        self.grids = Grids(setup, where) if self.main else None
+        self.evaluation = None
         if self.config.evaluate.every:
-            self.scorekeeper = Scorekeeper(setup, where, progress.get("scores"), self.step)
+            self.evaluation = PeriodicEvaluation(setup, where, progress.get("scores"), self.step)
         # What a run without evaluation knows of earlier scores, it hands on.
         self.scores_before = progress.get("scores")
-        self.unscored = bool(self.scorekeeper and progress.get("unscored"))
+        self.unscored = bool(self.evaluation and progress.get("unscored"))
 
     def _events(self) -> tuple[int, frozenset[int]]:
-        config, feed = self.config, self.setup.feed
+        config, steps = self.config, self.experiment.steps
         per_call = events.steps_per_call(
             config.steps_per_call or (10 if jax.default_backend() == "cpu" else 50),
             (
-                config.steps,
+                steps,
                 config.log_every,
                 config.sample_every,
                 config.checkpoint_every,
@@ -100,105 +110,125 @@ class _Loop:
             ),
         )
         return per_call, events.sample_steps(
-            config.steps,
-            config.sample_every,
-            config.sample_epochs,
-            images_per_step=feed.images_per_step,
-            images_per_epoch=len(feed.dataset),
+            self.experiment,
+            every=config.sample_every,
+            epochs=config.sample_epochs,
+            examples_per_epoch=self.setup.epoch,
             steps_per_call=per_call,
-        )
-
-    def _fixed_grid(self) -> sampling.FixedGrid:
-        return sampling.FixedGrid(
-            self.gan.samplers["generator"],
-            self.where.grid,
-            seed=self.config.seed,
-            # More rows than this are no longer looked at.
-            classes=self.setup.image_classes[:20],
-            class_names=self.setup.dataset.class_names,
         )
 
     def _start(self) -> tuple[core.GanState, dict[str, Any]]:
         """The newest state that can be read, or a fresh one, on the devices."""
-        seed = self.config.seed
+        gan, seed = self.phase.gan, self.config.seed
         if self.checkpointer.latest_step() is None:
-            state, progress = core.start(self.gan, seed), {}
+            state, progress = core.start(gan, seed), {}
         else:
-            template = jax.eval_shape(lambda: core.init_state(self.gan, seed))
+            template = jax.eval_shape(lambda: core.init_state(gan, seed))
             _, state, progress, warnings = self.checkpointer.restore(template)
             for warning in warnings:
                 telemetry.say(f"warning: {warning}")
         return self.compiled.put_state(local(state)), progress
 
-    def run(self, stop: Interrupt) -> int:
-        config, first = self.config, self.step
-        if first > config.steps:
+    def run(self) -> int:
+        """Trains to the end or to an interruption; returns the number of finished steps."""
+        first, last = self.step, self.experiment.steps
+        if first > last:
             raise ValueError(
-                f"the run is at step {first} already, beyond config.steps={config.steps}: "
-                "raise config.steps to train on"
+                f"the run is at step {first} already, beyond its {last} steps: raise config.steps "
+                "to train on"
             )
         if self.main:
-            workdir.claim(self.where.path, config, self.setup.data_info)
+            workdir.create_or_resume(
+                self.where.path,
+                self.config,
+                self.setup.data_info,
+                steps_matter=self.experiment.ends_with_the_run,
+            )
             write_json_atomically(self.where.environment, telemetry.environment())
-        self._announce(first)
-        resident = self.compiled.put_state(self.setup.feed.resident_data())
-        if self.main:
             self.metrics.truncate_after(first)
-        clock = Clock(
-            images_per_step=self.setup.feed.images_per_step,
-            images_per_epoch=len(self.setup.dataset),
-        )
+            announce(self.setup, local(self.state.params), first, self.per_call)
         with (
             telemetry.TensorBoard(self.where.path, start=first, enabled=self.main) as self.board,
-            telemetry.ProgressBar(config.steps, start=first, enabled=self.main) as self.bar,
-            self.setup.feed.chunks(first, config.steps, self.per_call) as chunks,
+            telemetry.ProgressBar(last, start=first, enabled=self.main) as self.bar,
         ):
             if first == 0:
                 self._sample()
             if self.unscored:
-                self._score(stop)
-            for inputs in chunks:
-                if stop.requested() or self._turned():
-                    break
-                self.state, metrics = self.compiled.run(
-                    self.state, self.compiled.put_inputs(inputs), resident
-                )
-                self._after_call(jax.device_get(local(metrics)), clock, stop)
+                self._evaluate()
+            self._train_phases()
             self._save()
             self.checkpointer.wait()
-            if self.scorekeeper:
-                self.scorekeeper.close()
+            if self.evaluation:
+                self.evaluation.close()
         if self.main:
             self._plot()
         return self.step
 
-    def _turned(self) -> bool:
-        if self.scorekeeper is None or not self.scorekeeper.finished:
+    def _train_phases(self) -> None:
+        """All phases from the one that the run stands in."""
+        feed = self.setup.feed(self.phase)
+        resident = self.compiled.put_state(feed.resident_data())
+        while self.step < self.experiment.steps and not self._is_over():
+            index = self.experiment.index(self.step)
+            start = self.experiment.starts[index]
+            self._enter(self.experiment.phases[index], first=self.step == start)
+            self._train_phase(start + self.phase.steps, resident)
+
+    def _enter(self, phase: core.Phase, *, first: bool) -> None:
+        if phase is not self.phase:
+            self.phase = phase
+            self.compiled = compile_steps(self.setup, phase)
+            self.window = Window(phase.gan, self.window.progress())
+        if first and phase.on_enter is not None:
+            # A checkpoint of this step is of the state before; whoever stands here enters.
+            self.state = self.compiled.put_state(local(jax.jit(phase.on_enter)(self.state)))
+
+    def _train_phase(self, end: int, resident: PyTree) -> None:
+        """The steps from here to the end of the phase, or to an interruption."""
+        feed = self.setup.feed(self.phase, self.compiled.rows(self.phase.batch_size))
+        clock = Clock(
+            images_per_step=self.phase.examples_per_step, images_per_epoch=self.setup.epoch
+        )
+        calls = data.calls(self.step, end, self.per_call)
+        with feed.chunks(calls, self.experiment.examples_before) as chunks:
+            for inputs in chunks:
+                if self._is_over():
+                    return
+                self.state, metrics = self.compiled.run(
+                    self.state, self.compiled.put_inputs(inputs), resident
+                )
+                self._after_call(jax.device_get(local(metrics)), clock)
+
+    def _is_over(self) -> bool:
+        return self.stop.requested() or self._stopped_early()
+
+    def _stopped_early(self) -> bool:
+        if self.evaluation is None or not self.evaluation.finished:
             return False
         if self.main:
             telemetry.say(
-                f"stopped after step {self.step}, because the score has turned; "
+                f"stopped after step {self.step}, because the score has not improved; "
                 "config.evaluate.stop=False trains on"
             )
         return True
 
-    def _after_call(self, metrics, clock: Clock, stop: Interrupt) -> None:
-        config = self.config
+    def _after_call(self, metrics: PyTree, clock: Clock) -> None:
+        config, last = self.config, self.experiment.steps
         steps = self.window.add(self.step, metrics)
         self.step += steps
         clock.tick(self.step)
         shown = {}
-        if self.step % config.log_every == 0 or self.step == config.steps:
+        if self.step % config.log_every == 0 or self.step == last:
             shown = self._log(clock)
-        self.bar.update(self.step, steps * self.setup.feed.images_per_step, shown)
+        self.bar.update(self.step, steps * self.phase.examples_per_step, shown)
         start = time.perf_counter()
         if self.step in self.sample_at:
             self._sample()
-        if self.scorekeeper and self.scorekeeper.due(self.step):
-            self._score(stop)
+        if self.evaluation and self.evaluation.due(self.step):
+            self._evaluate()
         # The last step is saved and plotted by `run`, checkpoint or not.
         due = config.checkpoint_every > 0 and self.step % config.checkpoint_every == 0
-        if due and self.step < config.steps:
+        if due and self.step < last:
             self._save()
             if self.main:
                 self._plot()
@@ -211,28 +241,30 @@ class _Loop:
         means = self.window.means()
         if not self.main:
             return means
-        epoch = self.step * self.setup.feed.images_per_step / len(self.setup.dataset)
+        epoch = self.experiment.examples_before(self.step) / self.setup.epoch
         line = {"epoch": epoch, **means, **clock.rates(self.step)}
+        if len(self.experiment.phases) > 1:
+            line["phase"] = self.experiment.index(self.step - 1)
         self.metrics.write(self.step, line)
         self.board.write_scalars(self.step, line)
         return means
 
-    def _score(self, stop: Interrupt) -> None:
+    def _evaluate(self) -> None:
         self._check_finite()
         alone = jax.process_count() == 1
-        scores = self.scorekeeper.score(
-            self.step, self.state, local(self.state), lambda: alone and stop.requested()
+        scores = self.evaluation.evaluate(
+            self.step, self.state, local(self.state), lambda: alone and self.stop.requested()
         )
         self.unscored = scores is None
         if self.main and scores:
-            key = {"score_protocol": self.scorekeeper.protocol_key}
+            key = {"score_protocol": self.evaluation.protocol_key}
             self.metrics.write(self.step, {**scores, **key})
             self.board.write_scalars(self.step, scores)
 
     def _progress(self) -> dict[str, Any]:
-        scores = self.scorekeeper.progress() if self.scorekeeper else self.scores_before
+        scores = self.evaluation.progress() if self.evaluation else self.scores_before
         progress = {"window": self.window.progress(), "scores": scores}
-        # A run that was told to leave while it was being scored begins with that.
+        # A run that was stopped while it was being scored begins with that.
         return {**progress, "unscored": True} if self.unscored else progress
 
     def _save(self) -> None:
@@ -250,32 +282,14 @@ class _Loop:
 
     def _sample(self) -> None:
         if self.main:
-            self.board.write_image(
-                self.step, "samples", self.grids.save(local(self.state.replace(key=None)))
-            )
+            for title, grid in self.grids.save(self.step, local(self.state.replace(key=None))):
+                self.board.write_image(self.step, title, grid)
 
     def _plot(self) -> None:
         metrics = telemetry.read_metrics(self.where.metrics)
         if metrics:
             telemetry.plot_losses(metrics, self.where.plots / "losses.png")
             telemetry.plot_probabilities(metrics, self.where.plots / "probabilities.png")
-
-    def _announce(self, first: int) -> None:
-        if not self.main:
-            return
-        config, feed = self.config, self.setup.feed
-        shape = "x".join(str(n) for n in self.setup.dataset.images.shape[1:])
-        telemetry.say(telemetry.parameter_table(local(self.state.params)))
-        telemetry.say(
-            f"{config.family} on {config.data.name}: {len(self.setup.dataset):,} images {shape}, "
-            f"{'on the device' if feed.resident else 'streamed'}; batch {config.batch_size}, "
-            f"{jax.device_count()} {jax.devices()[0].platform} device(s), {config.parallel}, "
-            f"{config.precision}, {self.per_call} steps a call"
-        )
-        if first == config.steps:
-            telemetry.say(f"all {first} steps are done; raise config.steps to train on")
-        elif first:
-            telemetry.say(f"going on at step {first} of {config.steps}")
 
 
 def _check_numbers(config: ConfigDict) -> None:
