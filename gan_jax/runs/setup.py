@@ -135,7 +135,7 @@ def experiment_of(
     return gans.build(config.family, config.model.to_dict(), specs, run)
 
 
-def _likely_specs(config: ConfigDict) -> dict[str, core.ArraySpec]:
+def likely_specs(config: ConfigDict) -> dict[str, core.ArraySpec]:
     """The arrays as they will probably be, before any data has been read."""
     settings = config.data
     height, width = settings.image_shape or (settings.image_size, settings.image_size)
@@ -155,7 +155,7 @@ def set_up(config: ConfigDict, *, streams: data.Streams | None = None) -> Setup:
       OSError: If the data set is not available.
     """
     # A misspelt loss should not cost a download: first the game on arrays of likely shapes.
-    _check_batches(experiment_of(config, _likely_specs(config)))
+    _check_batches(experiment_of(config, likely_specs(config)))
     streams = load_streams(config) if streams is None else streams
     specs = {name: spec for dataset in streams.values() for name, spec in dataset.specs.items()}
     experiment = experiment_of(config, specs)

@@ -22,9 +22,9 @@ from ml_collections import ConfigDict
 from gan_jax import core, data, telemetry
 from gan_jax.files import write_json_atomically
 from gan_jax.modes.benchmark import flops, peak
-from gan_jax.runs.setup import Setup, chunk_function, compile_steps, set_up
+from gan_jax.runs.setup import chunk_function, compile_steps, likely_specs, set_up
 
-# Never an observer's turn within a timed call: it is a matter of logging, not of training.
+# No monitor is computed within a timed call: it is a matter of logging, not of training.
 _NEVER = 2**30
 
 
@@ -54,47 +54,58 @@ class Case:
     call: Callable[[], None]
 
 
-def synthetic_data(config: ConfigDict, *, size: int = 4096) -> data.ImageDataset:
+def synthetic_data(config: ConfigDict, *, size: int = 4096) -> data.Streams:
     """Noise in the shape of a config's data, where the data set is not at hand.
 
-    Speed does not depend on what the pictures show. Three channels and ten classes unless
+    Speed does not depend on what the images show. Three channels and ten classes unless
     `config.data.channels` says otherwise.
     """
     generator = np.random.default_rng(0)
-    side, channels = config.data.image_size, config.data.channels or 3
-    images = generator.integers(0, 256, (size, side, side, channels), dtype=np.uint8)
-    labels = generator.integers(0, 10, size).astype(np.int32)
-    return data.ImageDataset(
-        images, labels, tuple(f"class {i}" for i in range(10)), "synthetic", "train"
-    )
+
+    def noise(spec: core.ArraySpec) -> np.ndarray:
+        if spec.shape:
+            return generator.integers(0, 256, (size, *spec.shape), dtype=np.uint8)
+        return generator.integers(0, 10, size).astype(np.int32)
+
+    arrays = {name: noise(spec) for name, spec in likely_specs(config).items()}
+    names = {name: tuple(map(str, range(10))) for name, one in arrays.items() if one.ndim == 1}
+    if config.data.domains:
+        return {
+            name: data.from_arrays({name: array}, name="synthetic")
+            for name, array in arrays.items()
+        }
+    return {"data": data.from_arrays(arrays, class_names=names, name="synthetic")}
 
 
-def make_case(config: ConfigDict, *, steps: int, dataset: data.ImageDataset | None = None) -> Case:
-    """Compiles a config's steps.
+def make_case(config: ConfigDict, *, steps: int, streams: data.Streams | None = None) -> Case:
+    """Compiles the steps of a config's first phase.
 
     Args:
       config: The experiment.
-      steps: Steps a call, one compiled `lax.scan`.
-      dataset: What to train on; the config's own by default.
+      steps: Steps per call, one compiled `lax.scan`.
+      streams: What to train on; the config's own data by default.
 
     Returns:
       The case, warmed up by one call.
     """
     config = config.copy_and_resolve_references()
     config.log_every = _NEVER
-    setup = set_up(config, dataset=dataset)
-    compiled = compile_steps(setup)
-    gan = setup.experiment[0].gan
-    state = compiled.put_state(core.start(gan, config.seed))
-    # The first step of a run is an observer's turn; no later one is.
+    setup = set_up(config, streams=streams)
+    phase = setup.experiment.phases[0]
+    compiled = compile_steps(setup, phase)
+    feed = setup.feed(phase, compiled.rows(phase.batch_size))
+    state = compiled.put_state(core.start(phase.gan, config.seed))
+    # Lazy players train at step 0; most steps are not theirs.
     state = state.replace(step=compiled.put_state(jnp.ones((), jnp.int32)))
-    resident = compiled.put_state(setup.feed.resident_data())
-    inputs = _inputs(setup, steps)
-    operations = flops.count(_one_device_chunk(config, setup), state, inputs, resident)
+    resident = compiled.put_state(feed.resident_data())
+    with feed.chunks([(0, steps)], setup.experiment.examples_before) as chunks:
+        inputs = next(chunks)
+    one_device = set_up(_by_jit(config), streams=setup.streams)
+    counted = chunk_function(one_device, one_device.experiment.phases[0])
+    operations = flops.count(counted, state, inputs, resident)
     begin = time.perf_counter()
     program = compiled.lower(state, compiled.put_inputs(inputs), resident).compile()
     compile_seconds = time.perf_counter() - begin
-    memory = program.memory_analysis()
     holder = [state]
 
     def call() -> None:
@@ -104,7 +115,7 @@ def make_case(config: ConfigDict, *, steps: int, dataset: data.ImageDataset | No
 
     call()
     settings = {
-        "batch_size": config.batch_size,
+        "batch_size": phase.batch_size,
         "precision": config.precision,
         "parallel": config.parallel,
     }
@@ -112,24 +123,19 @@ def make_case(config: ConfigDict, *, steps: int, dataset: data.ImageDataset | No
         name=", ".join(str(value) for value in settings.values()),
         settings=settings,
         steps=steps,
-        images=steps * setup.feed.images_per_step,
+        images=steps * phase.examples_per_step,
         flops=operations,
         compile_seconds=compile_seconds,
-        peak_bytes=_peak_bytes(memory),
+        peak_bytes=_peak_bytes(program.memory_analysis()),
         call=call,
     )
 
 
-def _inputs(setup: Setup, steps: int) -> dict[str, np.ndarray]:
-    with setup.feed.chunks(0, steps, steps) as chunks:
-        return next(chunks)
-
-
-def _one_device_chunk(config: ConfigDict, setup: Setup):
-    """The same chunk without a mapped axis, to count its arithmetic."""
+def _by_jit(config: ConfigDict) -> ConfigDict:
+    """The same without a mapped axis, to count its arithmetic."""
     config = config.copy_and_resolve_references()
     config.parallel = "jit"
-    return chunk_function(set_up(config, dataset=setup.dataset))
+    return config
 
 
 def _peak_bytes(memory: Any) -> int:
@@ -246,7 +252,7 @@ def benchmark(
     """
     if rounds < 1:
         raise ValueError(f"--rounds must be at least 1, not {rounds}")
-    dataset = synthetic_data(config) if synthetic else None
+    streams = synthetic_data(config) if synthetic else None
     steps = config.steps_per_call or (2 if jax.default_backend() == "cpu" else 50)
     cases = []
     for batch_size in batch_sizes or [config.batch_size]:
@@ -255,7 +261,7 @@ def benchmark(
                 chosen = config.copy_and_resolve_references()
                 chosen.batch_size, chosen.precision = batch_size, precision
                 chosen.parallel = parallel
-                cases.append(make_case(chosen, steps=steps, dataset=dataset))
+                cases.append(make_case(chosen, steps=steps, streams=streams))
                 telemetry.say(f"compiled {cases[-1].name} in {cases[-1].compile_seconds:.1f} s")
     rows = measure(cases, rounds=rounds)
     telemetry.say(table(rows))
