@@ -2,6 +2,7 @@
 
 import ast
 import pathlib
+import re
 
 import pytest
 
@@ -127,6 +128,49 @@ def test_the_tree_is_that_of_the_design():
     there = {path.stem for path in PACKAGE.iterdir()} - {"__init__", "__pycache__", "py"}
     assert {path.stem for path in PACKAGE.glob("*.py")} == {"__init__", *LOOSE}
     assert there - {"configs"} == {*ROOMS}
+
+
+# Rooms that must serve every family, and so may name none, nor a network that only some have.
+NAMELESS = ("core", "data", "sampling", "evaluation", "runs", "modes", "telemetry")
+FAMILY_WORDS = re.compile(
+    r"generator|discriminator|vanilla|pix2pix|adversarial|"
+    r"(?:dc|c|w|ls|sn|sa|ac|r3|big|info|cycle|style)_?gan",
+    re.IGNORECASE,
+)
+# NumPy's random generators, and HTML's name for the maker of a page.
+NOT_A_FAMILY = re.compile(r"^Generator$|^GENERATOR$|name=\"generator\"")
+
+
+def family_words(source):
+    """Identifiers and strings of code, not docstrings, that name a family or a network of one."""
+    tree = ast.parse(source)
+    scopes = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    docstrings = {
+        node.body[0].value
+        for node in ast.walk(tree)
+        if isinstance(node, scopes) and ast.get_docstring(node) is not None
+    }
+    texts = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            texts += [] if node in docstrings else [node.value]
+        else:
+            fields = (getattr(node, name, None) for name in ("id", "attr", "arg", "name"))
+            texts += [text for text in fields if isinstance(text, str)]
+    return {text for text in texts if FAMILY_WORDS.search(NOT_A_FAMILY.sub("", text))}
+
+
+NAMELESS_MODULES = [path for path in MODULES if part_of(module_name(path)) in NAMELESS]
+
+
+@pytest.mark.parametrize("path", NAMELESS_MODULES, ids=ids(NAMELESS_MODULES))
+def test_what_serves_every_family_names_none(path):
+    assert not family_words(path.read_text())
+
+
+def test_the_law_of_names_finds_names():
+    source = "def f(generator):\n    '''Of the generator.'''\n    return x['dcgan'], gan.organs"
+    assert family_words(source) == {"generator", "dcgan"}
 
 
 @pytest.mark.parametrize("path", PRODUCTION, ids=ids(PRODUCTION))

@@ -28,7 +28,9 @@ from gan_jax.core import (
 )
 from gan_jax.core.optim import OPTIMIZERS
 from gan_jax.gans.network import Net
-from gan_jax.gans.pair import PENALTIES, Pair, Penalty, make_pair_game
+from gan_jax.gans.pair import Pair
+from gan_jax.gans.pair_game import make_pair_game
+from gan_jax.gans.pair_objectives import PENALTIES, Penalty
 from gan_jax.gans.settings import Run, setting
 from gan_jax.names import check_name
 
@@ -113,7 +115,7 @@ def build(settings: Settings, arrays: Mapping[str, ArraySpec], run: Run) -> Expe
       run: What the family must know of the run.
 
     Returns:
-      An Experiment whose batch is that of `pair.make_pair_game`.
+      An Experiment whose batch is that of `pair_game.make_pair_game`.
 
     Raises:
       ValueError: In one line, if settings do not go together or do not fit the data.

@@ -7,7 +7,7 @@ from gan_jax.telemetry.metrics import (
     check_finite,
     read_metrics,
 )
-from gan_jax.telemetry.plots import plot_losses, plot_probabilities
+from gan_jax.telemetry.plots import plot_group, plot_groups
 from gan_jax.telemetry.progress import ProgressBar, duration, say
 from gan_jax.telemetry.summary import environment, parameter_table
 from gan_jax.telemetry.tensorboard import TensorBoard
@@ -22,8 +22,8 @@ __all__ = [
     "duration",
     "environment",
     "parameter_table",
-    "plot_losses",
-    "plot_probabilities",
+    "plot_group",
+    "plot_groups",
     "read_metrics",
     "say",
 ]

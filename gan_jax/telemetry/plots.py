@@ -1,7 +1,8 @@
-"""Plots of a run's metrics: the losses, and what the discriminator thinks."""
+"""Plots of a run's metrics: one per group, `loss/...`, `probability/...`, whatever it logs."""
 
 import io
 import os
+import pathlib
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,23 +12,48 @@ import numpy as np
 from gan_jax import files
 
 _SMOOTHED_SHARE = 0.03  # Of the points, under the window of the smoothed line.
-_PROBABILITIES = {
-    "probability/real": "D(x), real images",
-    "probability/fake_before": "D(G(z)) before the generator's update",
-    "probability/fake_after": "D(G(z)) after it (one step a line)",
-}
-_CRITICS = {
-    "critic/real": "real images",
-    "critic/fake_before": "generated images before the generator's update",
-    "critic/fake_after": "generated images after it (one step a line)",
+# Rates and scores have places of their own.
+_LEFT_OUT = ("time", "score")
+_TITLES = {
+    "loss": ("Losses", "loss"),
+    "probability": ("Probability of being real", "mean probability"),
+    "critic": ("Critic's scores", "mean score"),
 }
 
 
-def plot_losses(metrics: Sequence[Mapping[str, Any]], path: str | os.PathLike) -> bool:
-    """Plots every ``loss/<player>`` over the steps, smoothed over the raw values.
+def plot_groups(
+    metrics: Sequence[Mapping[str, Any]], folder: str | os.PathLike
+) -> list[pathlib.Path]:
+    """Plots every group of metrics over the steps, smoothed over the raw values.
+
+    A group is what has the same word before the first slash of its name: `loss/a`, `loss/b`.
 
     Args:
       metrics: The lines of ``metrics.jsonl`` (``read_metrics``).
+      folder: Where to write `<group>.png`, each atomically.
+
+    Returns:
+      The files, in the order of their names.
+
+    Raises:
+      OSError: If a file cannot be written, in one line.
+    """
+    names = {name for line in metrics for name in line if "/" in name}
+    groups = sorted({name.partition("/")[0] for name in names} - set(_LEFT_OUT))
+    folder = pathlib.Path(folder)
+    return [
+        folder / f"{group}.png"
+        for group in groups
+        if plot_group(metrics, group, folder / f"{group}.png")
+    ]
+
+
+def plot_group(metrics: Sequence[Mapping[str, Any]], group: str, path: str | os.PathLike) -> bool:
+    """Plots one group of metrics; see `plot_groups`.
+
+    Args:
+      metrics: The lines of ``metrics.jsonl`` (``read_metrics``).
+      group: The word before the slash.
       path: The PNG file, written atomically.
 
     Returns:
@@ -36,37 +62,16 @@ def plot_losses(metrics: Sequence[Mapping[str, Any]], path: str | os.PathLike) -
     Raises:
       OSError: If the file cannot be written, in one line.
     """
-    names = sorted({name for line in metrics for name in line if name.startswith("loss/")})
-    labels = {name: name.removeprefix("loss/") for name in names}
-    return _plot(metrics, labels, path, title="Losses", y_label="loss")
-
-
-def plot_probabilities(metrics: Sequence[Mapping[str, Any]], path: str | os.PathLike) -> bool:
-    """Plots D(x) and D(G(z)) over the steps, or a critic's scores where there are those.
-
-    Reads ``probability/real``, ``probability/fake_before`` and ``probability/fake_after``; or
-    the same names of ``critic/``, whose scores are no probabilities.
-
-    Args:
-      metrics: The lines of ``metrics.jsonl`` (``read_metrics``).
-      path: The PNG file, written atomically.
-
-    Returns:
-      Whether there was anything to plot; no file is written otherwise.
-
-    Raises:
-      OSError: If the file cannot be written, in one line.
-    """
-    names = {name for line in metrics for name in line}
-    if names.isdisjoint(_PROBABILITIES):
-        return _plot(metrics, _CRITICS, path, title="Critic's scores", y_label="mean score")
+    names = {
+        name
+        for line in metrics
+        for name, value in line.items()
+        if name.startswith(f"{group}/") and isinstance(value, int | float)
+    }
+    labels = {name: name.partition("/")[2].replace("_", " ") for name in sorted(names)}
+    title, y_label = _TITLES.get(group, (group.capitalize(), group))
     return _plot(
-        metrics,
-        _PROBABILITIES,
-        path,
-        title="Discriminator's probability of being real",
-        y_label="mean probability",
-        probability=True,
+        metrics, labels, path, title=title, y_label=y_label, probability=group == "probability"
     )
 
 
@@ -113,7 +118,7 @@ def _points(metrics, name: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _smoothed(values: np.ndarray) -> np.ndarray:
-    """Returns the centred moving mean, [N] -> [N], of what is finite under the window."""
+    """Returns the centered moving mean, [N] -> [N], of what is finite under the window."""
     half = int(len(values) * _SMOOTHED_SHARE / 2)
     if half == 0:
         return values

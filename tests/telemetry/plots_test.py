@@ -8,7 +8,7 @@ import PIL.Image
 import pytest
 from matplotlib.figure import Figure
 
-from gan_jax.telemetry import plot_losses, plot_probabilities
+from gan_jax.telemetry import plot_group, plot_groups
 
 
 @pytest.fixture
@@ -34,8 +34,8 @@ def test_losses(tmp_path, figures):
         for i in range(1, 201)
     ]
     del metrics[7]["loss/critic"]
-    assert plot_losses(metrics, tmp_path / "plots" / "losses.png")
-    with PIL.Image.open(tmp_path / "plots" / "losses.png") as image:
+    assert plot_groups(metrics, tmp_path / "plots") == [tmp_path / "plots" / "loss.png"]
+    with PIL.Image.open(tmp_path / "plots" / "loss.png") as image:
         assert min(image.size) >= 400
     (figure,) = figures
     lines = _lines(figure)
@@ -55,44 +55,41 @@ def test_losses(tmp_path, figures):
 def test_probabilities(tmp_path, figures):
     names = ("probability/real", "probability/fake_before", "probability/fake_after")
     metrics = [{"step": i} | dict.fromkeys(names, i / 9) for i in range(10)]
-    assert plot_probabilities(metrics, tmp_path / "p.png")
+    assert plot_groups(metrics, tmp_path)
     (figure,) = figures
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert labels[0].startswith("D(x)")
-    assert "before" in labels[1]
-    assert "after" in labels[2]
+    assert labels[:3] == ["fake after", "fake before", "real"]
     assert figure.axes[0].get_ylim() == (-0.02, 1.02)
 
 
 def test_scores_of_a_critic(tmp_path, figures):
     names = ("critic/real", "critic/fake_before", "critic/fake_after")
     metrics = [{"step": i} | dict(zip(names, (100.0, -100.0, 0.0), strict=True)) for i in range(9)]
-    assert plot_probabilities(metrics, tmp_path / "p.png")
+    assert plot_groups(metrics, tmp_path)
     (figure,) = figures
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert labels[0] == "real images"
-    assert "before" in labels[1]
-    assert "after" in labels[2]
+    assert labels == ["fake after", "fake before", "real"]
     assert figure.axes[0].get_ylim()[1] >= 100
 
 
 def test_nothing_to_plot_writes_nothing(tmp_path):
-    assert not plot_losses([], tmp_path / "a.png")
-    assert not plot_losses([{"step": 1, "x": 2.0}], tmp_path / "a.png")
-    assert not plot_probabilities([{"step": 1, "x": 2.0}], tmp_path / "a.png")
+    assert not plot_group([], "loss", tmp_path / "a.png")
+    assert not plot_group([{"step": 1, "loss/a": "NaN"}], "loss", tmp_path / "a.png")
+    assert plot_groups([], tmp_path) == []
+    assert plot_groups([{"step": 1, "x": 2.0, "time/steps_per_second": 1.0}], tmp_path) == []
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("values", [[1.0], [math.nan], [math.inf] * 100, [1.0, math.nan] * 50])
 def test_one_point_and_not_finite_values_are_no_error(tmp_path, values):
     metrics = [{"step": i, "loss/generator": value} for i, value in enumerate(values)]
-    assert plot_losses(metrics, tmp_path / "a.png")
+    assert plot_group(metrics, "loss", tmp_path / "a.png")
 
 
 def test_same_metrics_same_bytes_and_no_global_state(tmp_path):
     metrics = [{"step": i, "loss/generator": i**0.5} for i in range(50)]
-    plot_losses(metrics, tmp_path / "a.png")
-    plot_losses(metrics, tmp_path / "b.png")
+    plot_group(metrics, "loss", tmp_path / "a.png")
+    plot_group(metrics, "loss", tmp_path / "b.png")
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     if "matplotlib.pyplot" in sys.modules:
         assert sys.modules["matplotlib.pyplot"].get_fignums() == []

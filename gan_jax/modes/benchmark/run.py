@@ -60,12 +60,12 @@ def synthetic_data(config: ConfigDict, *, size: int = 4096) -> data.Streams:
     Speed does not depend on what the images show. Three channels and ten classes unless
     `config.data.channels` says otherwise.
     """
-    generator = np.random.default_rng(0)
+    random = np.random.default_rng(0)
 
     def noise(spec: core.ArraySpec) -> np.ndarray:
         if spec.shape:
-            return generator.integers(0, 256, (size, *spec.shape), dtype=np.uint8)
-        return generator.integers(0, 10, size).astype(np.int32)
+            return random.integers(0, 256, (size, *spec.shape), dtype=np.uint8)
+        return random.integers(0, 10, size).astype(np.int32)
 
     arrays = {name: noise(spec) for name, spec in likely_specs(config).items()}
     names = {name: tuple(map(str, range(10))) for name, one in arrays.items() if one.ndim == 1}

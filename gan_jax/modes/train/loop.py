@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from gan_jax import core, data, telemetry
@@ -15,24 +14,15 @@ from gan_jax.checkpoint import Checkpointer
 from gan_jax.files import write_json_atomically
 from gan_jax.modes.train import events
 from gan_jax.modes.train.announcement import announce
+from gan_jax.modes.train.checks import check_finite_params, check_numbers
 from gan_jax.modes.train.grids import Grids
 from gan_jax.modes.train.interrupt import Interrupt
 from gan_jax.modes.train.intervals import Clock, Window
 from gan_jax.modes.train.periodic_evaluation import PeriodicEvaluation
-from gan_jax.modes.train.periodic_evaluation import check as check_evaluation
 from gan_jax.runs import workdir
 from gan_jax.runs.setup import Setup, compile_steps, set_up
 
 PyTree = Any
-
-
-@jax.jit
-def _finite(params: PyTree) -> dict[str, jax.Array]:
-    """Whether all parameters are finite, {network: bool}."""
-    return {
-        network: jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(tree)]))
-        for network, tree in params.items()
-    }
 
 
 def local(tree: PyTree) -> PyTree:
@@ -58,7 +48,7 @@ def train(config: ConfigDict, path: str, *, interrupt: Interrupt | None = None) 
       NonFiniteLossError: If a loss is not finite.
       CheckpointError: If no checkpoint can be read, or one cannot be written.
     """
-    _check_numbers(config)
+    check_numbers(config)
     workdir.check(path, config)
     setup = set_up(config)
     where = workdir.Workdir(Path(path))
@@ -250,7 +240,7 @@ class _Loop:
         return means
 
     def _evaluate(self) -> None:
-        self._check_finite()
+        check_finite_params(self.step, local(self.state.params))
         alone = jax.process_count() == 1
         scores = self.evaluation.evaluate(
             self.step, self.state, local(self.state), lambda: alone and self.stop.requested()
@@ -268,17 +258,8 @@ class _Loop:
         return {**progress, "unscored": True} if self.unscored else progress
 
     def _save(self) -> None:
-        self._check_finite()
+        check_finite_params(self.step, local(self.state.params))
         self.checkpointer.save(self.step, self.state, self._progress())
-
-    def _check_finite(self) -> None:
-        # A finite loss can have a gradient that is not: what it made of the parameters is not kept.
-        for network, finite in jax.device_get(local(_finite(self.state.params))).items():
-            if not finite:
-                raise telemetry.NonFiniteLossError(
-                    f"step {self.step}: the parameters of {network} are not finite, and are not "
-                    "saved; try a lower learning rate or gradient clipping"
-                )
 
     def _sample(self) -> None:
         if self.main:
@@ -286,19 +267,4 @@ class _Loop:
                 self.board.write_image(self.step, title, grid)
 
     def _plot(self) -> None:
-        metrics = telemetry.read_metrics(self.where.metrics)
-        if metrics:
-            telemetry.plot_losses(metrics, self.where.plots / "losses.png")
-            telemetry.plot_probabilities(metrics, self.where.plots / "probabilities.png")
-
-
-def _check_numbers(config: ConfigDict) -> None:
-    lowest = {"log_every": 1, "keep_checkpoints": 1}
-    # 0 is never, or the default.
-    lowest |= {"sample_every": 0, "checkpoint_every": 0, "steps_per_call": 0}
-    for name, least in lowest.items():
-        if config[name] < least:
-            raise ValueError(f"config.{name} must be at least {least}, not {config[name]}")
-    check_evaluation(config.evaluate)
-    if not 0 <= config.seed < 2**32:
-        raise ValueError(f"config.seed must be in 0..2**32 - 1, not {config.seed}")
+        telemetry.plot_groups(telemetry.read_metrics(self.where.metrics), self.where.plots)

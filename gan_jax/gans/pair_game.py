@@ -1,0 +1,105 @@
+"""The game of two networks: one generator against one discriminator or critic."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import jax
+import jax.numpy as jnp
+
+from gan_jax import losses
+from gan_jax.core import Ema, Gan, Monitor, Optimizer, Player
+from gan_jax.gans.pair import Pair
+from gan_jax.gans.pair_objectives import (
+    Penalty,
+    after_update,
+    discriminator_objective,
+    generator_objective,
+    summaries,
+)
+
+
+def _draw_noise(latent_dim: int):
+    def draw_noise(key: jax.Array, batch: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
+        updates, examples = batch["image"].shape[:2]
+        latent_key, generator_key, alpha_key = jax.random.split(key, 3)
+        return {
+            "latent": jax.random.normal(latent_key, (updates, examples, latent_dim)),
+            "generator_latent": jax.random.normal(generator_key, (updates, examples, latent_dim)),
+            "alpha": jax.random.uniform(alpha_key, (updates, examples)),
+        }
+
+    return draw_noise
+
+
+def make_pair_game(
+    pair: Pair,
+    *,
+    loss_name: str,
+    loss: losses.AdversarialLoss,
+    generator_optimizer: Optimizer,
+    discriminator_optimizer: Optimizer,
+    penalties: tuple[Penalty, ...] = (),
+    discriminator_steps: int = 1,
+    feature_matching: float = 0.0,
+    ema_decay: float | Callable[[jax.Array], jax.Array] = 0.0,
+    monitor_every: int = 1,
+    axis_name: str | None = None,
+) -> Gan:
+    """The game of a generator against a discriminator.
+
+    A step is `discriminator_steps` updates of the discriminator, each on its own real images and
+    latents, then one of the generator on latents of its own, with the labels of the real images.
+
+    Args:
+      pair: The networks.
+      loss_name: Decides whether D(x) is logged as a probability or as a critic's score.
+      loss: The adversarial loss.
+      generator_optimizer: Trains the generator.
+      discriminator_optimizer: Trains the discriminator.
+      penalties: Added to the discriminator's loss.
+      discriminator_steps: Updates of the discriminator per step (n_critic).
+      feature_matching: Weight of feature matching in the generator's loss (Salimans et al. 2016).
+      ema_decay: Of the generator's moving average, a number or a function of the step; 0 for none.
+      monitor_every: D(G(z)) after the generator's update is computed every so many steps; it costs
+        a forward pass of both networks.
+      axis_name: The mapped axis under pmap, else None.
+
+    Returns:
+      A Gan whose batch is `{"image": [discriminator_steps, B, H, W, C] float32 in [-1, 1],
+      "label": [discriminator_steps, B] int32}`, the latter for a conditional game, and may carry
+      its noise as "latent" and "generator_latent" [discriminator_steps, B, latent_dim] and "alpha"
+      [discriminator_steps, B] in [0, 1].
+    """
+    before = next(iter(summaries(loss_name, fake_before=jnp.zeros(1))))
+    players = (
+        Player(
+            "discriminator",
+            ("discriminator",),
+            "discriminator",
+            discriminator_objective(pair, loss_name, loss, penalties),
+            updates=discriminator_steps,
+        ),
+        Player(
+            "generator",
+            ("generator",),
+            "generator",
+            generator_objective(pair, loss_name, loss, feature_matching, axis_name),
+        ),
+    )
+    return Gan(
+        init_networks=pair.init,
+        optimizers={"discriminator": discriminator_optimizer, "generator": generator_optimizer},
+        players=players,
+        monitors=(
+            Monitor(
+                "after_update",
+                after_update(pair, loss_name),
+                every=max(1, monitor_every),
+                pairs=(before,),
+            ),
+        ),
+        samplers={"generator": pair.sampler()},
+        ema=Ema(ema_decay, ("generator",)) if ema_decay else None,
+        draw_noise=_draw_noise(pair.latent_dim),
+    )

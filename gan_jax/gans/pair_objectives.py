@@ -1,0 +1,144 @@
+"""The objectives of the game of two networks, its penalties, and what is logged of it."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from gan_jax import losses
+from gan_jax.core import Aux, Context, Number, schedule
+from gan_jax.gans.pair import Pair
+
+# Losses whose discriminator's logit is the log-odds of "real", so that its sigmoid is D(x).
+PROBABILISTIC = ("minimax", "non_saturating")
+PENALTIES = ("gradient_penalty", "r1", "r2", "dragan")
+
+
+@dataclasses.dataclass(frozen=True)
+class Penalty:
+    """A gradient penalty on the critic.
+
+    Attributes:
+      name: One of `PENALTIES`.
+      weight: Factor on the penalty; a number or a schedule.
+      target: Gradient norm that "gradient_penalty" pulls towards: 1 or 0.
+      one_sided: Whether "gradient_penalty" punishes only norms above the target.
+    """
+
+    name: str
+    weight: Number
+    target: float = 1.0
+    one_sided: bool = False
+
+
+def summaries(loss_name: str, **logits: jax.Array) -> dict[str, jax.Array]:
+    """What is logged: D(x) and D(G(z)) of a classifier, raw scores of a critic."""
+    if loss_name in PROBABILISTIC:
+        return {
+            f"probability/{name}": losses.discriminator_probabilities(value).mean()
+            for name, value in logits.items()
+        }
+    return {f"critic/{name}": value.astype(jnp.float32).mean() for name, value in logits.items()}
+
+
+def discriminator_objective(pair: Pair, loss_name: str, loss, penalties: tuple[Penalty, ...]):
+    """The discriminator's loss on real and generated images, with its penalties.
+
+    Args:
+      pair: The networks.
+      loss_name: Of the adversarial loss, for `summaries`.
+      loss: The adversarial loss.
+      penalties: Added to it.
+    """
+
+    def objective(params: Any, context: Context) -> tuple[jax.Array, Aux]:
+        batch, variables = context.batch, context.variables
+        real, labels = batch["image"], pair.labels(batch)
+        real_key, fake_key, penalty_key, dropout_key = jax.random.split(context.key, 4)
+        fake, _ = pair.generate(params, variables, batch["latent"], labels)
+        fake = jax.lax.stop_gradient(fake)
+        real_logits, own, _ = pair.discriminate(params, variables, real, labels, real_key)
+        variables = {**variables, "discriminator": own}
+        fake_logits, own, _ = pair.discriminate(params, variables, fake, labels, fake_key)
+        value = loss.discriminator(real_logits, fake_logits)
+        metrics = summaries(loss_name, real=real_logits)
+        critic = pair.critic(params, variables, labels, dropout_key)
+        for penalty in penalties:
+            extra = _penalty(penalty, critic, real, fake, batch, penalty_key)
+            # The one penalty that most games have is called just so.
+            name = "penalty" if len(penalties) == 1 else f"penalty/{penalty.name}"
+            metrics[name] = extra
+            value = value + schedule(penalty.weight, context.step) * extra
+        return value, Aux(metrics, {"discriminator": own})
+
+    return objective
+
+
+def _penalty(penalty: Penalty, critic, real, fake, batch, key) -> jax.Array:
+    if penalty.name == "gradient_penalty":
+        return losses.interpolated_gradient_penalty(
+            critic,
+            real,
+            fake,
+            alpha=batch["alpha"],
+            target=penalty.target,
+            one_sided=penalty.one_sided,
+        )
+    if penalty.name == "r1":
+        return losses.r1_penalty(critic, real)
+    if penalty.name == "r2":
+        return losses.r2_penalty(critic, fake)
+    return losses.dragan_penalty(critic, real, key=key)
+
+
+def generator_objective(pair: Pair, loss_name: str, loss, feature_matching: float, axis_name):
+    """The generator's loss.
+
+    Args:
+      pair: The networks.
+      loss_name: Of the adversarial loss, for `summaries`.
+      loss: The adversarial loss.
+      feature_matching: Weight of feature matching; 0 for none.
+      axis_name: The mapped axis under pmap, else None.
+    """
+
+    def objective(params: Any, context: Context) -> tuple[jax.Array, Aux]:
+        batch, variables = context.batch, context.variables
+        labels = pair.labels(batch)
+        fake_key, real_key = jax.random.split(context.key)
+        fake, own = pair.generate(params, variables, batch["generator_latent"], labels)
+        matching = feature_matching > 0.0
+        fake_logits, _, fake_features = pair.discriminate(
+            params, variables, fake, labels, fake_key, features=matching
+        )
+        real_logits = real_features = None
+        if matching or loss.generator_needs_real:
+            real_logits, _, real_features = pair.discriminate(
+                params, variables, batch["image"], labels, real_key, features=matching
+            )
+        value = loss.generator(real_logits, fake_logits)
+        metrics = summaries(loss_name, fake_before=fake_logits)
+        if matching:
+            metrics["feature_matching"] = losses.feature_matching_loss(
+                jax.lax.stop_gradient(real_features), fake_features
+            )
+            value = value + feature_matching * metrics["feature_matching"]
+        return value, Aux(metrics, {"generator": own})
+
+    return objective
+
+
+def after_update(pair: Pair, loss_name: str):
+    """D(G(z)) on the generator's own latents, after its update."""
+
+    def metrics(params: Any, context: Context) -> dict[str, jax.Array]:
+        batch, variables = context.batch, context.variables
+        labels = pair.labels(batch)
+        fake, _ = pair.generate(params, variables, batch["generator_latent"], labels)
+        logits, _, _ = pair.discriminate(params, variables, fake, labels, context.key)
+        return summaries(loss_name, fake_after=logits)
+
+    return metrics
