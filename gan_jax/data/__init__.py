@@ -1,23 +1,33 @@
-"""Images by name: decoded once, ordered by (seed, step), augmented inside the compiled step.
+"""Images by name: decoded once, in an order by seed and number, augmented in the compiled step.
 
 dataset = data.load("cifar10", classes=["airplane"])
-rows = data.index_batches(len(dataset), 64, seed=0, start=0, count=10)
-with data.stream(dataset, rows) as batches:
-    for images, labels in batches:
-        images = normalize(images)
+feed = data.make_feed({"data": dataset}, updates=1, batch_size=64, seed=0, placement="host")
+with feed.chunks(data.calls(0, 1000, 10), lambda step: step * feed.examples_per_step) as chunks:
+    for inputs in chunks:
+        inputs["arrays"]["image"]  # uint8 [steps, updates, 64, 32, 32, 3]
 """
 
+from gan_jax.data.batch import make_prepare
 from gan_jax.data.cache import cache_directory
-from gan_jax.data.dataset import CLASS_GROUPS, ImageDataset
-from gan_jax.data.loading import load
-from gan_jax.data.pipeline import Stream, index_batches, stream
+from gan_jax.data.classes import CLASS_GROUPS, class_labels
+from gan_jax.data.dataset import Dataset, Streams, from_arrays
+from gan_jax.data.feed import PLACEMENTS, Feed, calls, make_feed
+from gan_jax.data.loading import load, load_streams
+from gan_jax.data.order import index_examples
 
 __all__ = [
     "CLASS_GROUPS",
-    "ImageDataset",
-    "Stream",
+    "PLACEMENTS",
+    "Dataset",
+    "Feed",
+    "Streams",
     "cache_directory",
-    "index_batches",
+    "calls",
+    "class_labels",
+    "from_arrays",
+    "index_examples",
     "load",
-    "stream",
+    "load_streams",
+    "make_feed",
+    "make_prepare",
 ]

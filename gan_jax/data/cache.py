@@ -1,42 +1,45 @@
-"""Decoded images as one memory-mapped file, written whole or not at all.
+"""Decoded images kept in files, by what they were decoded from."""
 
-A file holds the images (uint8, so that they start at a page), the labels (int32), a JSON
-description, and a fixed tail: magic, length and SHA-256 of the description. Whatever a killed
-writer leaves is a temporary name that no reader looks at.
-"""
-
-import contextlib
 import errno
 import hashlib
-import json
+import logging
 import os
-import struct
-import time
-import uuid
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-_MAGIC = b"GANJAX\x00\x01"
-_TAIL = struct.Struct("<8sQ32s")
-_ABANDONED_SECONDS = 24 * 3600
+from gan_jax import files
+from gan_jax.data.dataset import ContentHash
+
+_log = logging.getLogger(__name__)
 
 
-class Decoded(NamedTuple):
-    """Decoded examples.
+class Block(NamedTuple):
+    """Some decoded examples.
 
     Attributes:
-      images: uint8 [N, H, W, C].
-      labels: int32 [N].
+      arrays: `{name: array [B, ...]}`.
       skipped: a line for each example that could not be decoded.
     """
 
-    images: np.ndarray
-    labels: np.ndarray
+    arrays: Mapping[str, np.ndarray]
+    skipped: tuple[str, ...] = ()
+
+
+class Decoded(NamedTuple):
+    """All examples of a source.
+
+    Attributes:
+      arrays: `{name: array [N, ...]}`, read-only.
+      skipped: a line for each example that could not be decoded.
+      identity: SHA-256 of the arrays, hexadecimal.
+    """
+
+    arrays: dict[str, np.ndarray]
     skipped: tuple[str, ...]
+    identity: str
 
 
 class UnwritableError(OSError):
@@ -54,120 +57,103 @@ def cache_directory(chosen: str | Path | None = None) -> Path:
     return Path(chosen).expanduser() if chosen else default_directory()
 
 
-def path_for(directory: Path, stem: str, key: Mapping[str, Any]) -> Path:
-    """Returns where the examples described by `key` (JSON values) belong."""
-    digest = hashlib.sha256(_canonical(key)).hexdigest()[:16]
-    readable = "".join(c if c.isalnum() or c in "-_." else "_" for c in stem)[:80]
-    return directory / f"{readable}-{digest}.images"
-
-
-def _canonical(value: Any) -> bytes:
-    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+def path_for(directory: Path, stem: str, key: Mapping[str, Any], ending: str = "images") -> Path:
+    """Returns where the file belongs that is described by `key` (JSON values)."""
+    digest = hashlib.sha256(files.canonical_json(key)).hexdigest()[:16]
+    readable = "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "_" for c in stem)
+    return directory / f"{readable[:80]}-{digest}.{ending}"
 
 
 def read(path: Path, key: Mapping[str, Any]) -> Decoded | None:
-    """Maps a file into memory.
+    """Maps a file into memory; its images, which may be large, are not read and not checked.
 
     Args:
       path: where it should be.
       key: what it should hold.
 
     Returns:
-      The examples, the images a read-only `numpy.memmap`; None where the file is missing,
-      damaged or holds something else, so that it is to be written (again).
+      The examples, as read-only memory maps; None where the file is missing, damaged or holds
+      something else, so that it is to be written (again).
     """
-    try:
-        with path.open("rb") as file:
-            description, labels = _read_description(file)
-    except (OSError, ValueError, KeyError, TypeError, struct.error):
+    found = files.read_arrays(path)
+    if found is None or found[1].get("key") != files.to_json(key):
         return None
-    if description["key"] != json.loads(_canonical(key)):
-        return None
-    shape = tuple(description["shape"])
-    images = np.memmap(path, np.uint8, "r", shape=shape)
-    return Decoded(images, labels, tuple(description["skipped"]))
+    arrays, description = found
+    return Decoded(arrays, tuple(description["skipped"]), description["identity"])
 
 
-def _read_description(file: BinaryIO) -> tuple[dict[str, Any], np.ndarray]:
-    end = file.seek(0, os.SEEK_END)
-    file.seek(end - _TAIL.size)
-    magic, length, digest = _TAIL.unpack(file.read(_TAIL.size))
-    if magic != _MAGIC or length > end:
-        raise ValueError("not a cache file")
-    file.seek(end - _TAIL.size - length)
-    text = file.read(length)
-    if hashlib.sha256(text).digest() != digest:
-        raise ValueError("damaged description")
-    description = json.loads(text)
-    count, height, width, channels = description["shape"]
-    pixels = count * height * width * channels
-    if end != pixels + 4 * count + length + _TAIL.size:
-        raise ValueError("wrong size")
-    file.seek(pixels)
-    stored = file.read(4 * count)
-    if zlib.crc32(stored) != description["labels_crc32"]:
-        raise ValueError("damaged labels")
-    return description, np.frombuffer(stored, "<i4").astype(np.int32)
-
-
-def write(path: Path, key: Mapping[str, Any], batches: Iterable[Decoded]) -> None:
-    """Writes examples to a temporary file and moves it into place.
-
-    Several processes may write the same file at once: each writes its own temporary file, and
-    the last one to finish stays.
+def write(path: Path, key: Mapping[str, Any], blocks: Iterable[Block], *, max_rows: int) -> None:
+    """Writes examples to a file, whole or not at all; see `files.array_writer`.
 
     Args:
       path: where to. The folder is made.
-      key: what the examples are, kept in the file.
-      batches: the examples; every batch has the same H, W and C.
+      key: what the examples are, JSON values, kept in the file.
+      blocks: the examples; rows of the same arrays in every block.
+      max_rows: the most examples that will come.
 
     Raises:
-      UnwritableError: the folder cannot be made or written to; nothing was read from `batches`.
-      OSError: the disk is full, or another failure while writing. The temporary file is gone.
+      UnwritableError: the folder cannot be made or written to; nothing was read from `blocks`.
+      OSError: the disk is full, or another failure while writing.
     """
-    with _temporary(path) as (file, temporary):
-        labels, skipped, shape = [], [], None
-        for batch in batches:
-            file.write(np.ascontiguousarray(batch.images).data)
-            labels.append(batch.labels)
-            skipped.extend(batch.skipped)
-            shape = batch.images.shape[1:]
-        stored = np.concatenate(labels).astype("<i4").tobytes()
-        text = _canonical(
-            {
-                "key": key,
-                "shape": [len(stored) // 4, *shape],
-                "labels_crc32": zlib.crc32(stored),
-                "skipped": skipped,
-            }
-        )
-        file.write(stored + text + _TAIL.pack(_MAGIC, len(text), hashlib.sha256(text).digest()))
-        file.flush()
-        os.fsync(file.fileno())
-        file.close()
-        os.replace(temporary, path)
-
-
-@contextlib.contextmanager
-def _temporary(path: Path) -> Iterator[tuple[BinaryIO, Path]]:
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    started = False
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned(path)
-        file = temporary.open("xb")
+        with files.array_writer(path, max_rows=max_rows) as writer:
+            started = True
+            content, skipped = ContentHash(), []
+            for block in blocks:
+                writer.append(block.arrays)
+                content.update(block.arrays)
+                skipped.extend(block.skipped)
+            identity = content.hexdigest()
+            writer.description.update(key=key, skipped=skipped, identity=identity)
     except OSError as e:
         if e.errno in (errno.ENOSPC, errno.EDQUOT):
             raise _full(path) from e
-        raise UnwritableError(f"cannot write to {path.parent}: {e.strerror}") from e
-    try:
-        with file:
-            yield file, temporary
-    except OSError as e:
-        if e.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise _full(path) from e
+        if not started:
+            reason = e.__cause__.strerror if e.__cause__ else e
+            raise UnwritableError(f"cannot write to {path.parent}: {reason}") from e
         raise
-    finally:
-        temporary.unlink(missing_ok=True)
+
+
+def through_cache(
+    directory: Path, stem: str, key: dict[str, Any], blocks: Iterator[Block], *, max_rows: int
+) -> Decoded:
+    """Returns examples from the cache, where they are written first if they are not there.
+
+    Args:
+      directory: the folder of the cache. If it cannot be written to, the examples are kept in
+        memory and a warning is logged.
+      stem: how the name of the file begins.
+      key: what tells these examples from others, JSON values.
+      blocks: the examples, read if the cache does not hold them.
+      max_rows: the most examples that will come.
+
+    Raises:
+      OSError: the disk is full.
+    """
+    path = path_for(directory, stem, key)
+    decoded = read(path, key)
+    if decoded is not None:
+        return decoded
+    try:
+        write(path, key, blocks, max_rows=max_rows)
+    except UnwritableError as e:
+        _log.warning("%s; the decoded images are kept in memory only", e)
+        return _in_memory(blocks)
+    decoded = read(path, key)
+    if decoded is None:
+        raise OSError(f"decoded images were written to {path} and cannot be read back")
+    return decoded
+
+
+def _in_memory(blocks: Iterable[Block]) -> Decoded:
+    blocks = list(blocks)
+    arrays = {
+        name: np.concatenate([block.arrays[name] for block in blocks]) for name in blocks[0].arrays
+    }
+    content = ContentHash()
+    content.update(arrays)
+    return Decoded(arrays, sum((b.skipped for b in blocks), ()), content.hexdigest())
 
 
 def _full(path: Path) -> OSError:
@@ -177,11 +163,3 @@ def _full(path: Path) -> OSError:
     )
     error.errno = errno.ENOSPC
     return error
-
-
-def _remove_abandoned(path: Path) -> None:
-    """Removes what killed writers of the same file left a day ago or longer."""
-    for old in path.parent.glob(f".{path.name}.*.tmp"):
-        with contextlib.suppress(OSError):
-            if time.time() - old.stat().st_mtime > _ABANDONED_SECONDS:
-                old.unlink()

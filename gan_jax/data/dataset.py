@@ -1,112 +1,180 @@
-"""The data set the rest of the project sees, and the choice of classes."""
+"""The data set that the rest of the project sees: named arrays whose rows belong together."""
 
 import dataclasses
-import difflib
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
-# The split of CIFAR-10's labels into man-made things and animals that conditional GANs are
-# commonly shown on; a group's name stands for its labels wherever classes are chosen.
-CLASS_GROUPS = {
-    "cifar10": {"vehicles": (0, 1, 8, 9), "animals": (2, 3, 4, 5, 6, 7)},
-}
+from gan_jax.core import ArraySpec
+from gan_jax.files import canonical_json
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class ImageDataset:
-    """Decoded images and their labels, read-only.
+class Dataset:
+    """Named arrays, read-only, whose rows belong together.
+
+    Labelled images are "image" and "label", images without labels "image" alone, pairs of images
+    "left" and "right".
 
     Attributes:
-      images: uint8 [N, H, W, C] in [0, 255]; usually a `numpy.memmap` of the cache.
-      labels: int32 [N], indices into `class_names`; zeros where there are no labels.
-      class_names: the names of all classes of the source, whether or not a subset was chosen;
-        empty where there are no labels.
+      arrays: `{name: array}`, images as uint8 [N, H, W, C] in [0, 255], labels as int32 [N],
+        indices into their `class_names`; large ones are usually memory maps of the cache.
+      class_names: `{name of an array of labels: names}` of all classes of the source, whether or
+        not a subset was chosen.
       name: the name it was loaded by.
       split: the split it was loaded from.
-    """
-
-    images: np.ndarray
-    labels: np.ndarray
-    class_names: tuple[str, ...]
-    name: str
-    split: str
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    @property
-    def present_classes(self) -> tuple[int, ...]:
-        """The labels that occur, in ascending order: fewer than all once a subset is chosen."""
-        return tuple(int(label) for label in np.unique(self.labels))
-
-
-def nearest(name: str, valid: Sequence[str]) -> str:
-    """Returns `did you mean a, b?`, or the valid names where none is near.
-
-    Args:
-      name: what was asked for.
-      valid: what could have been asked for.
-    """
-    lower = {v.lower(): v for v in valid}
-    close = difflib.get_close_matches(name.lower(), list(lower), n=3, cutoff=0.6)
-    if close:
-        return f"did you mean {' or '.join(repr(lower[c]) for c in close)}?"
-    shown = ", ".join(repr(v) for v in valid[:12])
-    return f"valid: {shown}{', ...' if len(valid) > 12 else ''}"
-
-
-def class_labels(
-    classes: str | int | Sequence[str | int],
-    class_names: Sequence[str],
-    *,
-    name: str,
-) -> tuple[int, ...]:
-    """Resolves chosen classes to labels.
-
-    Args:
-      classes: names, labels, or groups of `CLASS_GROUPS`; a string is split at its commas. A
-        string that is both a name and a number is taken for the name.
-      class_names: the names of all classes.
-      name: the data set, for groups and messages.
-
-    Returns:
-      The labels, ascending and without repetition.
+      identity: a hexadecimal number that is another one if any array has other contents.
 
     Raises:
-      ValueError: an unknown class (the nearest are named), a label out of range, no class at
-        all, or a data set without labels.
+      ValueError: the arrays are not of one length, or not images and labels as above.
     """
-    if isinstance(classes, str):
-        classes = [part.strip() for part in classes.split(",") if part.strip()]
-    elif isinstance(classes, int | np.integer):
-        classes = [classes]
-    if not class_names:
-        raise ValueError(f"classes cannot be chosen: data set {name!r} has no labels")
-    if not len(classes):
-        raise ValueError("classes is empty; leave it None for all classes")
-    groups = CLASS_GROUPS.get(name.split("/")[0].split(":")[0], {})
-    labels: set[int] = set()
-    for item in classes:
-        labels.update(_labels_of(item, tuple(class_names), groups, name))
-    return tuple(sorted(labels))
+
+    arrays: Mapping[str, np.ndarray]
+    class_names: Mapping[str, tuple[str, ...]]
+    name: str
+    split: str
+    identity: str
+
+    def __post_init__(self):
+        arrays = {name: _read_only(array) for name, array in self.arrays.items()}
+        names = {name: tuple(names) for name, names in self.class_names.items()}
+        _check_arrays(arrays, names)
+        object.__setattr__(self, "arrays", MappingProxyType(arrays))
+        object.__setattr__(self, "class_names", MappingProxyType(names))
+
+    def __len__(self) -> int:
+        return len(next(iter(self.arrays.values())))
+
+    @property
+    def specs(self) -> dict[str, ArraySpec]:
+        """What the rows of each array are, `{name: ArraySpec}`."""
+        return {
+            name: ArraySpec(array.shape[1:], len(self.class_names.get(name, ())))
+            for name, array in self.arrays.items()
+        }
+
+    def present_classes(self, array: str = "label") -> tuple[int, ...]:
+        """The labels that occur, ascending: fewer than all once a subset is chosen.
+
+        Args:
+          array: the name of an array of labels; without such an array there are none.
+        """
+        if array not in self.class_names:
+            return ()
+        return tuple(int(label) for label in np.unique(self.arrays[array]))
+
+    def describe(self) -> dict[str, Any]:
+        """What sampling must know of the data once it is gone, JSON values."""
+        return {
+            "name": self.name,
+            "split": self.split,
+            "size": len(self),
+            "identity": self.identity,
+            "arrays": {
+                name: {"shape": list(spec.shape), "num_classes": spec.num_classes}
+                for name, spec in self.specs.items()
+            },
+            "class_names": {name: list(names) for name, names in self.class_names.items()},
+            "present_classes": {
+                name: list(self.present_classes(name)) for name in self.class_names
+            },
+        }
 
 
-def _labels_of(item, class_names, groups, name) -> tuple[int, ...]:
-    if isinstance(item, str):
-        if item in class_names:
-            return (class_names.index(item),)
-        if item in groups:
-            return groups[item]
-        if not item.lstrip("-").isdecimal():
-            hint = nearest(item, [*class_names, *groups])
-            raise ValueError(f"unknown class {item!r} of data set {name!r}; {hint}")
-    elif isinstance(item, bool) or not isinstance(item, int | np.integer):
-        raise ValueError(f"a class is a name or a label, not {item!r}")
-    label = int(item)
-    if not 0 <= label < len(class_names):
+# Data sets by the names of their streams. Each has an order of its own, so they need not be of
+# one length; names of arrays are unique over all of them.
+Streams = Mapping[str, Dataset]
+
+
+def from_arrays(
+    arrays: Mapping[str, np.ndarray],
+    *,
+    class_names: Mapping[str, Sequence[str]] | None = None,
+    name: str = "arrays",
+    split: str = "train",
+) -> Dataset:
+    """Makes a data set of arrays in memory.
+
+    Args:
+      arrays: `{name: array}`, images as uint8 [N, H, W, C], labels as int32 [N]. They are not
+        copied and must not change afterwards.
+      class_names: `{name of an array of labels: names of its classes}`; where labels have no
+        names, they are called by their numbers.
+      name: what to call it.
+      split: what to call the part of it.
+
+    Returns:
+      The data set. Its identity is a hash of the contents, for which they are read once.
+
+    Raises:
+      ValueError: see `Dataset`.
+    """
+    arrays = {name: np.asarray(array) for name, array in arrays.items()}
+    names = dict(class_names or {})
+    for label in arrays:
+        if arrays[label].ndim == 1 and arrays[label].size and label not in names:
+            names[label] = tuple(map(str, range(int(arrays[label].max()) + 1)))
+    content = ContentHash()
+    content.update(arrays)
+    return Dataset(arrays, names, name, split, content.hexdigest())
+
+
+class ContentHash:
+    """SHA-256 of named arrays that come in blocks of rows, however they are cut."""
+
+    def __init__(self):
+        self._hashes: dict[str, Any] = {}
+        self._kinds: dict[str, tuple[str, tuple[int, ...]]] = {}
+
+    def update(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Adds further rows of every array."""
+        for name, array in arrays.items():
+            self._kinds[name] = (array.dtype.str, array.shape[1:])
+            content = self._hashes.setdefault(name, hashlib.sha256())
+            # In parts, as an array that is not contiguous is copied to be hashed.
+            for start in range(0, len(array), 1024):
+                content.update(np.ascontiguousarray(array[start : start + 1024]))
+
+    def hexdigest(self) -> str:
+        """The hash of all rows, hexadecimal."""
+        parts = {name: [*self._kinds[name], h.hexdigest()] for name, h in self._hashes.items()}
+        return hashlib.sha256(canonical_json(parts)).hexdigest()
+
+
+def _read_only(array: np.ndarray) -> np.ndarray:
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def _check_arrays(
+    arrays: Mapping[str, np.ndarray], class_names: Mapping[str, Sequence[str]]
+) -> None:
+    if not arrays:
+        raise ValueError("a data set needs at least one array")
+    lengths = {name: len(array) for name, array in arrays.items()}
+    if len(set(lengths.values())) > 1:
+        raise ValueError(f"the rows of a data set belong together, but its lengths are {lengths}")
+    labels = set()
+    for name, array in arrays.items():
+        if array.dtype == np.int32 and array.ndim == 1:
+            labels.add(name)
+        elif array.dtype != np.uint8 or array.ndim != 4:
+            raise ValueError(
+                f"array {name!r} is {array.dtype} {list(array.shape)}: images are uint8 "
+                "[N, H, W, C], labels int32 [N]"
+            )
+    if labels != set(class_names):
         raise ValueError(
-            f"label {label} is out of range for data set {name!r}: "
-            f"valid labels are 0 to {len(class_names) - 1}"
+            f"there are labels {sorted(labels)}, but names of the classes of {sorted(class_names)}"
         )
-    return (label,)
+    for name in labels:
+        count, found = len(class_names[name]), arrays[name]
+        if found.size and not 0 <= found.min() <= found.max() < count:
+            raise ValueError(
+                f"array {name!r} holds labels from {found.min()} to {found.max()}, but there are "
+                f"{count} classes"
+            )

@@ -1,22 +1,107 @@
-"""Encoded images to decoded ones, in batches, and those through the cache."""
+"""Encoded images to decoded ones of one size: singly, and a source from end to end."""
 
-import logging
-from collections.abc import Iterator, Sequence
+import io
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from PIL import Image, ImageOps
 from tqdm import tqdm
 
-from gan_jax.data import cache, sources
+from gan_jax.data.cache import Block
+from gan_jax.data.sources import Example, Source
 
-_log = logging.getLogger(__name__)
+# The arrays that an image becomes.
+LAYOUTS = {"image": ("image",), "side_by_side": ("left", "right")}
 
 _BATCH = 256
 # At a kilobyte an image (32x32) threads were a fifth slower than none: only the decoding of
 # large images keeps long enough off the interpreter lock for threads to gain.
 _THREADED_BYTES = 16384
+_GRAY_MODES = ("1", "L", "LA", "La")
+
+
+class LayoutError(ValueError):
+    """An image that does not have the layout asked for."""
+
+
+def decode(
+    encoded: bytes | Path, size: tuple[int, int], channels: int, *, layout: str = "image"
+) -> dict[str, np.ndarray]:
+    """Decodes one image to a size.
+
+    An image of another aspect is cut to its center part of the wanted aspect, and resized with
+    Pillow's bicubic filter, which is antialiased: MNIST's 28x28 are enlarged to 32x32, not padded.
+    Transparency is laid over white, an orientation in the file's EXIF data is applied.
+
+    Args:
+      encoded: the bytes of a file, or where the file is.
+      size: (H, W), the height and width to make.
+      channels: 1 for luma (ITU-R 601), 3 for RGB; gray is repeated.
+      layout: "image", or "side_by_side" for two images of one width, each of which is made the
+        size.
+
+    Returns:
+      `{"image": uint8 [H, W, channels]}`, or "left" and "right".
+
+    Raises:
+      LayoutError: an image of an odd width, side by side.
+      ValueError: more than 8 bits per channel.
+      Exception: whatever Pillow raises for a damaged file.
+    """
+    with _open(encoded) as opened:
+        image = ImageOps.exif_transpose(opened)
+        if image.mode == "F" or image.mode.startswith("I"):
+            raise ValueError("more than 8 bits per channel")
+        if image.has_transparency_data:
+            over = Image.new("RGBA", image.size, "white")
+            image = Image.alpha_composite(over, image.convert("RGBA")).convert("RGB")
+        image = image.convert("L" if channels == 1 else "RGB")
+        parts = _halves(image) if layout == "side_by_side" else (image,)
+        fitted = [np.asarray(fit(part, size)).reshape(*size, channels) for part in parts]
+        return dict(zip(LAYOUTS[layout], fitted, strict=True))
+
+
+def fit(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """Cuts an image to its center part of the aspect of a size, and resizes it; see `decode`.
+
+    Args:
+      image: any image.
+      size: (H, W).
+    """
+    height, width = size
+    if image.size == (width, height):
+        return image
+    all_width, all_height = image.size
+    part_width = min(all_width, max(1, round(all_height * width / height)))
+    part_height = min(all_height, max(1, round(all_width * height / width)))
+    left, top = (all_width - part_width) // 2, (all_height - part_height) // 2
+    # Cut first: resize's own `box` would let the filter see pixels that are cut off.
+    part = image.crop((left, top, left + part_width, top + part_height))
+    return part.resize((width, height), Image.Resampling.BICUBIC)
+
+
+def _halves(image: Image.Image) -> tuple[Image.Image, Image.Image]:
+    width, height = image.size
+    if width % 2:
+        raise LayoutError(
+            f"is {width} pixels wide; two images of one width side by side have an even width"
+        )
+    return image.crop((0, 0, width // 2, height)), image.crop((width // 2, 0, width, height))
+
+
+def _open(encoded: bytes | Path) -> Image.Image:
+    return Image.open(io.BytesIO(encoded) if isinstance(encoded, bytes) else encoded)
+
+
+def is_gray(encoded: bytes | Path) -> bool:
+    """Whether an image is gray by its header; a broken one says nothing against it."""
+    try:
+        with _open(encoded) as image:
+            return image.mode in _GRAY_MODES
+    except Exception:  # Pillow's plug-ins raise what they like on damaged files
+        return True
 
 
 def ranges(length: int) -> Iterator[range]:
@@ -25,73 +110,43 @@ def ranges(length: int) -> Iterator[range]:
         yield range(start, min(start + _BATCH, length))
 
 
-def through_cache(
-    directory: Path, stem: str, key: dict[str, Any], batches: Iterator[cache.Decoded]
-) -> cache.Decoded:
-    """Returns examples from the cache, where they are written first if they are not there.
-
-    Args:
-      directory: the folder of the cache. If it cannot be written to, the examples are kept in
-        memory and a warning is logged.
-      stem: how the name of the file begins.
-      key: what tells these examples from others, JSON values.
-      batches: the examples, read if the cache does not hold them.
-
-    Raises:
-      OSError: the disk is full.
-    """
-    path = cache.path_for(directory, stem, key)
-    decoded = cache.read(path, key)
-    if decoded is not None:
-        return decoded
-    try:
-        cache.write(path, key, batches)
-    except cache.UnwritableError as e:
-        _log.warning("%s; the decoded images are kept in memory only", e)
-        images, labels, skipped = zip(*batches, strict=True)
-        joined = np.concatenate(images)
-        joined.flags.writeable = False
-        return cache.Decoded(joined, np.concatenate(labels), sum(skipped, ()))
-    decoded = cache.read(path, key)
-    if decoded is None:
-        raise OSError(f"decoded images were written to {path} and cannot be read back")
-    return decoded
-
-
 def decode_all(
-    source: sources.Source,
+    source: Source,
     name: str,
     *,
-    image_size: int,
+    size: tuple[int, int],
     channels: int | None,
+    layout: str,
     progress: bool,
-) -> Iterator[cache.Decoded]:
+) -> Iterator[Block]:
     """Decodes a source from its first example to its last.
 
     Args:
       source: what to decode.
       name: what to call it.
-      image_size: the height and width to make.
-      channels: 1 or 3; None for 1 if every image is grey, else 3.
+      size: (H, W), the height and width to make.
+      channels: 1 or 3; None for 1 if every image is gray, else 3.
+      layout: see `decode`.
       progress: whether to show a progress bar.
 
     Yields:
-      Batches of decoded examples, less those that a tolerant source cannot decode.
+      Blocks of decoded examples, less those that a tolerant source cannot decode. They have an
+      array "label" if the source has labels.
 
     Raises:
-      ValueError: nothing could be decoded.
-      OSError: an example of another source cannot be decoded.
+      ValueError: nothing could be decoded, or an image does not have the layout.
+      OSError: an example of a source that is not tolerant cannot be decoded.
     """
     channels = channels or _channels_of(source)
 
-    def attempt(example: sources.Example) -> np.ndarray | Exception:
+    def attempt(example: Example) -> dict[str, np.ndarray] | Exception:
         try:
-            return sources.decode(example.encoded, image_size, channels)
+            return decode(example.encoded, size, channels, layout=layout)
         except Exception as e:  # Pillow's plug-ins raise what they like on damaged files
             return e
 
     left = source.length
-    # None: on a terminal only. A bar in a log file is one long torn line.
+    # None: on a terminal only. In a log file a bar would be one long line of all its states.
     bar = tqdm(
         total=source.length, desc=f"decoding {name}", unit="img", disable=None if progress else True
     )
@@ -101,31 +156,54 @@ def decode_all(
             results = list((pool.map if _are_large(examples) else map)(attempt, examples))
             pairs = list(zip(examples, results, strict=True))
             whole = [(e.label, r) for e, r in pairs if not isinstance(r, Exception)]
-            broken = [f"{e.name} ({_reason(r)})" for e, r in pairs if isinstance(r, Exception)]
+            broken = [(e.name, r) for e, r in pairs if isinstance(r, Exception)]
             left -= len(broken)
-            if broken and not source.tolerant:
-                raise OSError(f"data set {name!r} is damaged: cannot decode {broken[0]}")
-            if not left:
-                raise ValueError(f"none of the {source.length} images of {name!r} can be decoded")
-            if whole:
-                labels, images = zip(*whole, strict=True)
-                yield cache.Decoded(np.stack(images), np.array(labels, np.int32), tuple(broken))
-            elif broken:
-                nothing = np.empty((0, image_size, image_size, channels), np.uint8)
-                yield cache.Decoded(nothing, np.empty(0, np.int32), tuple(broken))
+            _check_broken(broken, source, name, left)
+            skipped = tuple(f"{example} ({_reason(error)})" for example, error in broken)
+            yield Block(_stack(whole, source, (*size, channels), layout), skipped)
             bar.update(len(examples))
 
 
-def _channels_of(source: sources.Source) -> int:
+def _check_broken(
+    broken: Sequence[tuple[str, Exception]], source: Source, name: str, left: int
+) -> None:
+    for example, error in broken:
+        # Left out, an image that is no pair would hide that the layout is not the data's.
+        if isinstance(error, LayoutError):
+            raise ValueError(f"{example} {error}")
+        if not source.tolerant:
+            raise OSError(
+                f"data set {name!r} is damaged: cannot decode {example} ({_reason(error)})"
+            )
+    if not left:
+        raise ValueError(f"none of the {source.length} images of {name!r} can be decoded")
+
+
+def _stack(
+    decoded: Sequence[tuple[int, Mapping[str, np.ndarray]]],
+    source: Source,
+    shape: tuple[int, ...],
+    layout: str,
+) -> dict[str, np.ndarray]:
+    arrays = {
+        array: np.array([images[array] for _, images in decoded], np.uint8).reshape(-1, *shape)
+        for array in LAYOUTS[layout]
+    }
+    if source.class_names:
+        arrays["label"] = np.array([label for label, _ in decoded], np.int32)
+    return arrays
+
+
+def _channels_of(source: Source) -> int:
     gray = (
-        sources.is_gray(example.encoded)
+        is_gray(example.encoded)
         for batch in ranges(source.length)
         for example in source.read(batch.start, batch.stop)
     )
     return 1 if all(gray) else 3
 
 
-def _are_large(examples: Sequence[sources.Example]) -> bool:
+def _are_large(examples: Sequence[Example]) -> bool:
     """Whether threads help: below this, handing the interpreter lock around costs more."""
     sizes = [
         e.encoded.stat().st_size if isinstance(e.encoded, Path) else len(e.encoded)

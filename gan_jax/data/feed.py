@@ -1,135 +1,160 @@
-"""From a data set to the inputs of compiled steps.
+"""From data sets to the inputs of compiled steps.
 
 Small data sets lie on the device whole, as uint8, and a step gathers its images by index; larger
-ones are streamed. Both follow the same order, a function of (seed, step) alone, so a run gives the
-same numbers either way and wherever it was resumed.
+ones are streamed. Both follow the same order, a function of the seed and the number of examples
+before, so a run gives the same numbers either way and wherever it was resumed.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator
+import functools
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
-import jax
 import numpy as np
 
-from gan_jax import data
-from gan_jax.images import make_augment, normalize
+from gan_jax.data.dataset import Streams
+from gan_jax.data.order import index_examples
+from gan_jax.data.read_ahead import read_ahead
+from gan_jax.names import check_name
 
 PLACEMENTS = ("auto", "device", "host")
-# Under "auto" a data set goes to the device if it is no larger than this many bytes.
+# Under "auto" the data goes to the device if it is no larger than this many bytes.
 RESIDENT_BYTES = 4 * 2**30
 
 
 @dataclasses.dataclass(frozen=True)
 class Feed:
-    """The inputs of every step of a run.
+    """The inputs of every step of a phase.
 
     Attributes:
-      dataset: What is trained on.
-      updates: Batches a step.
-      batch_size: Examples a batch, over all devices.
-      seed: Of the order.
+      streams: What is trained on.
+      updates: Batches per step.
+      batch_size: Examples per batch, over all devices of all processes.
+      seed: Seed of the order.
       resident: Whether the images lie on the device.
+      rows: The rows of every batch that this process reads.
     """
 
-    dataset: data.ImageDataset
+    streams: Streams
     updates: int
     batch_size: int
     seed: int
     resident: bool
+    rows: slice
 
     @property
-    def images_per_step(self) -> int:
-        """Real images that a step consumes."""
+    def examples_per_step(self) -> int:
+        """Examples of every stream that a step consumes, over all processes."""
         return self.updates * self.batch_size
 
     def resident_data(self) -> dict[str, np.ndarray] | None:
-        """What must lie on the device: uint8 [N, H, W, C] and int32 [N], or None."""
+        """What must lie on the device, the same in every phase; None if nothing must.
+
+        Returns:
+          `{array: uint8 [N, H * W * C] or int32 [N]}`. Images are flat because a device may lay
+          out the last axes in tiles: padded to those, 3 channels can take many times their bytes.
+        """
         if not self.resident:
             return None
-        return {"image": np.asarray(self.dataset.images), "label": np.asarray(self.dataset.labels)}
+        arrays = {name: a.view(np.ndarray) for name, a in _arrays(self.streams).items()}
+        return {n: a.reshape(len(a), -1) if a.ndim > 1 else a for n, a in arrays.items()}
 
-    def indices(self, step: int, count: int) -> np.ndarray:
-        """The examples of `count` steps from `step` on: int32 [count, updates, batch_size]."""
-        rows = data.index_batches(
-            len(self.dataset),
-            self.batch_size,
-            seed=self.seed,
-            start=step * self.updates,
-            count=count * self.updates,
-        )
-        return rows.reshape(count, self.updates, self.batch_size)
+    def indices(self, first_example: int, count: int) -> dict[str, np.ndarray]:
+        """The examples of some steps.
+
+        Args:
+          first_example: How many examples of every stream the steps before consumed.
+          count: Number of steps.
+
+        Returns:
+          `{stream: int32 [count, updates, B]}`, where B are this process's rows of a batch.
+        """
+        shape = (count, self.updates, self.batch_size)
+        return {
+            stream: index_examples(
+                len(dataset),
+                seed=self.seed,
+                start=first_example,
+                count=count * self.examples_per_step,
+                stream=stream,
+            ).reshape(shape)[..., self.rows]
+            for stream, dataset in self.streams.items()
+        }
 
     @contextlib.contextmanager
-    def chunks(self, start: int, stop: int, size: int) -> Iterator[Iterator[dict[str, np.ndarray]]]:
-        """Inputs of the steps from `start` to `stop`, cut at the multiples of `size`.
+    def chunks(
+        self, calls: Iterable[tuple[int, int]], examples_before: Callable[[int], int]
+    ) -> Iterator[Iterator[dict[str, dict[str, np.ndarray]]]]:
+        """Inputs of the steps of some calls, read ahead unless the data is resident.
+
+        Args:
+          calls: (first step, number of steps) of each; see `calls`.
+          examples_before: How many examples of every stream the steps before a step consumed:
+            `Experiment.examples_before`.
 
         Yields:
-          An iterator of `{"index": int32 [steps, updates, B]}` for resident data, else of
-          `{"image": uint8 [steps, updates, B, H, W, C], "label": int32 [steps, updates, B]}`, where
-          steps is `size`, or less at either end.
+          An iterator with, for each call, `{"index": {stream: int32 [steps, updates, B]}}` for
+          resident data, else `{"arrays": {array: [steps, updates, B, ...]}}`, uint8 images
+          [..., H, W, C] and int32 labels. B are this process's rows of a batch.
         """
-        rows = (self.indices(step, count) for step, count in calls(start, stop, size))
+        indices = (self.indices(examples_before(first), count) for first, count in calls)
         if self.resident:
-            yield ({"index": row} for row in rows)
+            yield ({"index": index} for index in indices)
             return
-        with data.stream(self.dataset, rows) as batches:
-            yield ({"image": image, "label": label} for image, label in batches)
+        read = functools.partial(_read, self.streams)
+        with read_ahead(read, indices) as batches:
+            yield ({"arrays": batch} for batch in batches)
+
+
+def _read(streams: Streams, indices: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {
+        # As a plain array, so that none of the results keeps the file open.
+        name: array.view(np.ndarray)[indices[stream]]
+        for stream, dataset in streams.items()
+        for name, array in dataset.arrays.items()
+    }
 
 
 def make_feed(
-    dataset: data.ImageDataset, *, updates: int, batch_size: int, seed: int, placement: str
+    streams: Streams,
+    *,
+    updates: int,
+    batch_size: int,
+    seed: int,
+    placement: str = "auto",
+    rows: slice = slice(None),
 ) -> Feed:
-    """A feed over `dataset`.
+    """A feed over some streams of data.
 
     Args:
-      dataset: What to train on.
-      updates: Batches a step.
-      batch_size: Examples a batch.
-      seed: Of the order.
+      streams: What to train on.
+      updates: Batches per step.
+      batch_size: Examples per batch, over all devices of all processes.
+      seed: Seed of the order, 0 to 2**64 - 1.
       placement: "device", "host", or "auto": on the device up to `RESIDENT_BYTES`.
+      rows: The rows of every batch that this process reads: all, or those of its own devices.
 
     Raises:
-      ValueError: If the placement is unknown.
+      ValueError: If the placement is unknown, or two streams have arrays of one name.
     """
-    if placement not in PLACEMENTS:
-        raise ValueError(
-            f"config.data.placement='{placement}' is unknown, there are {', '.join(PLACEMENTS)}"
-        )
-    resident = placement == "device" or (
-        placement == "auto" and dataset.images.nbytes <= RESIDENT_BYTES
-    )
-    return Feed(dataset, updates, batch_size, seed, resident)
+    check_name("config.data.placement", placement, PLACEMENTS)
+    size = sum(array.nbytes for array in _arrays(streams).values())
+    resident = placement == "device" or (placement == "auto" and size <= RESIDENT_BYTES)
+    return Feed(dict(streams), updates, batch_size, seed, resident, rows)
 
 
-def make_prepare(
-    *, flip: bool = False, crop_padding: int = 0, rotation_degrees: float = 0.0
-) -> Callable[[jax.Array, dict, dict | None], dict[str, jax.Array]]:
-    """What happens to the images inside the compiled step.
-
-    Args:
-      flip: Mirror half of the images.
-      crop_padding: Pixels of padding before a crop of the old size.
-      rotation_degrees: Largest angle of a rotation.
-
-    Returns:
-      `prepare(key, inputs, resident) -> {"image": [updates, B, H, W, C] float32 in [-1, 1],
-      "label": [updates, B] int32}`, on inputs of `Feed.chunks`, less their step axis.
-    """
-    augment = make_augment(flip=flip, crop_padding=crop_padding, rotation_degrees=rotation_degrees)
-
-    def prepare(key, inputs, resident):
-        if resident is None:
-            images, labels = inputs["image"], inputs["label"]
-        else:
-            images = resident["image"][inputs["index"]]
-            labels = resident["label"][inputs["index"]]
-        keys = jax.random.split(key, images.shape[0])
-        return {"image": jax.vmap(augment)(keys, normalize(images)), "label": labels}
-
-    return prepare
+def _arrays(streams: Streams) -> dict[str, np.ndarray]:
+    arrays: dict[str, np.ndarray] = {}
+    for stream, dataset in streams.items():
+        if again := arrays.keys() & dataset.arrays.keys():
+            raise ValueError(
+                f"stream {stream!r} has arrays {sorted(again)}, as another stream has: names of "
+                "arrays are unique over all streams"
+            )
+        arrays |= dataset.arrays
+    return arrays
 
 
 def calls(start: int, stop: int, size: int) -> Iterator[tuple[int, int]]:
@@ -138,6 +163,11 @@ def calls(start: int, stop: int, size: int) -> Iterator[tuple[int, int]]:
     They are cut at the multiples of `size` wherever the run starts. So a run that was interrupted,
     or is longer than it was to be, still meets all its events; a first call that is shorter costs
     a compilation and no exactness.
+
+    Args:
+      start: The first step.
+      stop: The step after the last one.
+      size: The most steps per call, at least 1.
     """
     while start < stop:
         count = min(size - start % size, stop - start)

@@ -1,14 +1,18 @@
 """`load`: a data set by its name, from the cache or through its source into the cache."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from gan_jax.data import cache, decoding, prepared, sources
-from gan_jax.data.dataset import ImageDataset, class_labels
+from gan_jax.data import decoding, prepared, sources
+from gan_jax.data.cache import Block, cache_directory, through_cache
+from gan_jax.data.classes import class_labels
+from gan_jax.data.dataset import Dataset, from_arrays
+from gan_jax.data.digits import digits
+from gan_jax.names import check_name
 
 _log = logging.getLogger(__name__)
 
@@ -20,69 +24,116 @@ def load(
     *,
     split: str = "train",
     data_dir: str | Path | None = None,
-    image_size: int = 32,
+    image_size: int | Sequence[int] = 32,
     channels: int | None = None,
     classes: str | Sequence[str | int] | None = None,
     cache_dir: str | Path | None = None,
+    layout: str = "image",
     progress: bool = True,
-) -> ImageDataset:
+) -> Dataset:
     """Loads an image data set, decoded once and memory-mapped ever after.
 
     Args:
       name: any TensorFlow Datasets image data set ("cifar10", "mnist", "cycle_gan/facades"),
         downloaded and prepared on first use, which needs TensorFlow; "digits" of scikit-learn,
-        which needs no download; or "folder:PATH", images directly or a sub-folder a class.
+        which needs no download; or "folder:PATH", images without labels or one sub-folder of
+        images per class.
       split: a split of the data set, or a part of one as tfds writes it ("train[:1000]").
       data_dir: where prepared data sets are; by default TFDS_DATA_DIR, else tfds's default.
-      image_size: height and width. Images of another size are cut to their centre square and
-        resized, see `sources.decode`.
+      image_size: height and width in pixels, or both as (height, width). Images of another size
+        are cut to their center part of this aspect and resized, see `decoding.decode`.
       channels: 1 for luma, 3 for RGB, None for what the source has (a folder: 1 if every image
-        is grey).
+        is gray).
       classes: class names, labels or groups (`CLASS_GROUPS`) to keep, see `class_labels`;
         labels keep their numbers and `class_names` all of its names. None for all.
-      cache_dir: where decoded images are kept, a file for every source, split, size, number of
-        channels and choice of classes; by default `$XDG_CACHE_HOME/gan_jax`, else
+      cache_dir: where decoded images are kept, one file per source, split, size, number of
+        channels, layout and choice of classes; by default `$XDG_CACHE_HOME/gan_jax`, else
         `~/.cache/gan_jax`. Files may be deleted at will. If the folder cannot be written to, a
         warning is logged and the images are kept in memory.
+      layout: "image", or "side_by_side" for images that hold a pair, each half of which is made
+        `image_size`.
       progress: whether to show progress bars.
 
     Returns:
-      The data set. An image of a folder that cannot be decoded is left out, and a warning that
-      names it is logged. Where the labels of a split are withheld (-1), there are none.
+      The data set: an array "image", or "left" and "right", and "label" if there are labels that
+      are not withheld (-1). An image of a folder that cannot be decoded is left out, and a warning
+      that names it is logged.
 
     Raises:
       ValueError: an unknown name, split or class (the nearest valid ones are named), a label
-        out of range, a data set without 8-bit images, or an argument out of its range.
-      OSError: a data set that is not there and cannot be had, is damaged or stored in a format
+        out of range, a data set without 8-bit images, an image of an odd width in layout
+        "side_by_side", or an argument out of its range.
+      OSError: a data set that is not there and not available, is damaged or stored in a format
         that cannot be read at random; or a full disk. Nothing that was there before is changed.
     """
-    if isinstance(image_size, bool) or not isinstance(image_size, int) or image_size < 1:
-        raise ValueError(f"image_size must be an integer of at least 1, is {image_size!r}")
+    size = _check_size(image_size)
     if channels not in (None, 1, 3):
         raise ValueError(f"channels must be 1, 3 or None, is {channels!r}")
-    directory = cache.cache_directory(cache_dir)
+    check_name("layout", layout, decoding.LAYOUTS)
+    directory = cache_directory(cache_dir)
     if name == "digits":
-        dataset = sources.digits(split=split, image_size=image_size, channels=channels)
+        if layout != "image":
+            raise ValueError(f"the images of 'digits' are no pairs: layout={layout!r}")
+        dataset = digits(split=split, size=size, channels=channels)
         return dataset if classes is None else _choose(dataset, classes, None, directory, {})
     source = _source(name, split, data_dir, progress)
     # Classes are looked up before anything is decoded: a misspelt one costs no waiting.
     if classes is not None:
         class_labels(classes, source.class_names, name=name)
     channels = channels or source.channels
-    key = {"identity": source.identity, "image_size": image_size, "channels": channels}
-    stem = f"{Path(name).name if name.startswith(_FOLDER) else name}-{split}-{image_size}"
-    batches = decoding.decode_all(
-        source, name, image_size=image_size, channels=channels, progress=progress
+    key = {"identity": source.identity, "image_size": size, "channels": channels, "layout": layout}
+    stem = _stem(name, split, size, layout)
+    blocks = decoding.decode_all(
+        source, name, size=size, channels=channels, layout=layout, progress=progress
     )
-    decoded = decoding.through_cache(directory, stem, key, batches)
+    decoded = through_cache(directory, stem, key, blocks, max_rows=source.length)
     _warn_skipped(decoded.skipped, source.length, name)
-    class_names = source.class_names
-    labels = decoded.labels
-    if (labels < 0).any():
-        class_names, labels = (), np.zeros_like(labels)
-    labels.flags.writeable = False
-    dataset = ImageDataset(decoded.images, labels, class_names, name, split)
+    arrays = dict(decoded.arrays)
+    if "label" in arrays and (arrays["label"] < 0).any():
+        del arrays["label"]
+    class_names = {"label": source.class_names} if "label" in arrays else {}
+    dataset = Dataset(arrays, class_names, name, split, decoded.identity)
     return dataset if classes is None else _choose(dataset, classes, stem, directory, key)
+
+
+def load_streams(domains: Mapping[str, Mapping[str, Any]]) -> dict[str, Dataset]:
+    """Loads the data sets of several image domains, which are not paired.
+
+    Args:
+      domains: `{stream: arguments of load}`, `name` included.
+
+    Returns:
+      `{stream: data set}`, each of one array, its images, under the name of the stream. Labels are
+      left out.
+
+    Raises:
+      ValueError: a domain of pairs, or as `load`.
+      OSError: as `load`.
+    """
+    return {stream: _domain(stream, load(**settings)) for stream, settings in domains.items()}
+
+
+def _domain(stream: str, dataset: Dataset) -> Dataset:
+    if "image" not in dataset.arrays:
+        raise ValueError(f"domain {stream!r} has pairs of images: its layout must be 'image'")
+    arrays = {stream: dataset.arrays["image"]}
+    return Dataset(arrays, {}, dataset.name, dataset.split, dataset.identity)
+
+
+def _check_size(image_size: int | Sequence[int]) -> tuple[int, int]:
+    size = (image_size, image_size) if np.ndim(image_size) == 0 else tuple(image_size)
+    whole = all(isinstance(s, int | np.integer) and not isinstance(s, bool) for s in size)
+    if not whole or len(size) != 2 or min(size) < 1:
+        raise ValueError(
+            f"image_size must be an integer of at least 1, or (height, width), is {image_size!r}"
+        )
+    return int(size[0]), int(size[1])
+
+
+def _stem(name: str, split: str, size: tuple[int, int], layout: str) -> str:
+    readable = Path(name).name if name.startswith(_FOLDER) else name
+    parts = [readable, split, f"{size[0]}x{size[1]}", *([] if layout == "image" else [layout])]
+    return "-".join(parts)
 
 
 def _source(name: str, split: str, data_dir: str | Path | None, progress: bool) -> sources.Source:
@@ -96,34 +147,33 @@ def _source(name: str, split: str, data_dir: str | Path | None, progress: bool) 
 
 
 def _choose(
-    dataset: ImageDataset,
+    dataset: Dataset,
     classes: str | Sequence[str | int],
     stem: str | None,
     directory: Path,
     key: dict[str, Any],
-) -> ImageDataset:
+) -> Dataset:
     """Keeps some classes: in memory where there is no cache file to take them from."""
-    chosen = class_labels(classes, dataset.class_names, name=dataset.name)
-    rows = np.flatnonzero(np.isin(dataset.labels, chosen))
+    all_names = dataset.class_names.get("label", ())
+    chosen = class_labels(classes, all_names, name=dataset.name)
+    rows = np.flatnonzero(np.isin(dataset.arrays["label"], chosen))
     if not len(rows):
-        names = ", ".join(dataset.class_names[label] for label in chosen)
+        names = ", ".join(all_names[label] for label in chosen)
         raise ValueError(f"split {dataset.split!r} of {dataset.name!r} has no image of: {names}")
+    if stem is None:
+        arrays = {name: array[rows] for name, array in dataset.arrays.items()}
+        return from_arrays(
+            arrays, class_names=dataset.class_names, name=dataset.name, split=dataset.split
+        )
 
-    def taken() -> Iterator[cache.Decoded]:
+    def taken() -> Iterator[Block]:
         for batch in decoding.ranges(len(rows)):
             part = rows[batch.start : batch.stop]
-            yield cache.Decoded(dataset.images[part], dataset.labels[part], ())
+            yield Block({name: array[part] for name, array in dataset.arrays.items()})
 
-    if stem is None:
-        images, labels = dataset.images[rows], dataset.labels[rows]
-        images.flags.writeable = False
-    else:
-        subset = decoding.through_cache(
-            directory, f"{stem}-subset", {**key, "labels": chosen}, taken()
-        )
-        images, labels = subset.images, subset.labels
-    labels.flags.writeable = False
-    return ImageDataset(images, labels, dataset.class_names, dataset.name, dataset.split)
+    key = {**key, "labels": chosen}
+    subset = through_cache(directory, f"{stem}-subset", key, taken(), max_rows=len(rows))
+    return Dataset(subset.arrays, dataset.class_names, dataset.name, dataset.split, subset.identity)
 
 
 def _warn_skipped(skipped: Sequence[str], total: int, name: str) -> None:

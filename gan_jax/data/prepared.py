@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from gan_jax.data import preparation
-from gan_jax.data.dataset import nearest
+from gan_jax.data.classes import nearest
 from gan_jax.data.sources import Example, Source
 from gan_jax.data.tfrecord import TFRecords
 
@@ -31,7 +31,7 @@ def source(name: str, *, split: str, data_dir: str | Path | None, progress: bool
 
     Raises:
       ValueError: an unknown name or split, or no 8-bit image feature.
-      OSError: the data set cannot be had, is damaged, or is stored in a format other than
+      OSError: the data set is not available, is damaged, or is stored in a format other than
         array_record, parquet and tfrecord.
     """
     directory = None if data_dir is None else str(Path(data_dir).expanduser())

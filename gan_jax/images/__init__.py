@@ -4,6 +4,7 @@ from gan_jax.images.augment import make_augment, random_crop, random_flip, rando
 from gan_jax.images.grid import image_grid, labelled_grid, save_png
 from gan_jax.images.pixels import normalize, quantize, to_pixels
 from gan_jax.images.reading import ImageFiles, batches_of, open_images
+from gan_jax.images.resizing import shrink
 
 __all__ = [
     "ImageFiles",
@@ -18,5 +19,6 @@ __all__ = [
     "random_flip",
     "random_rotation",
     "save_png",
+    "shrink",
     "to_pixels",
 ]

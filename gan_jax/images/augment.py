@@ -2,83 +2,102 @@
 
 Images are float [B, H, W, C] in [-1, 1] and come back with their shape, dtype and range. What
 lies beyond the border is the image reflected, without its edge pixels repeated.
+
+In place of one array there may be a dictionary of them (any pytree), with one B: what is drawn is
+then the same for image number i of every array, so that pairs stay pairs.
 """
 
 import math
 from collections.abc import Callable
+from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
 
-Augment = Callable[[jax.Array, jax.Array], jax.Array]
+# One array or a pytree of them.
+Images = TypeVar("Images")
+Augment = Callable[[jax.Array, Images], Images]
 
 
-def random_flip(key: jax.Array, images: jax.Array) -> jax.Array:
+def random_flip(key: jax.Array, images: Images) -> Images:
     """Mirrors each image left to right with probability one half.
 
     Args:
       key: a PRNG key.
-      images: float [B, H, W, C].
+      images: float [B, H, W, C], or a pytree of such arrays.
+
+    Raises:
+      ValueError: the arrays have different B.
     """
-    flipped = jax.random.bernoulli(key, 0.5, (images.shape[0], 1, 1, 1))
-    return jnp.where(flipped, images[:, :, ::-1], images)
+    flipped = jax.random.bernoulli(key, 0.5, (_batch(images), 1, 1, 1))
+    return jax.tree.map(lambda array: jnp.where(flipped, array[:, :, ::-1], array), images)
 
 
-def random_crop(key: jax.Array, images: jax.Array, padding: int) -> jax.Array:
+def random_crop(key: jax.Array, images: Images, padding: int) -> Images:
     """Shifts each image by up to `padding` pixels each way: pads by reflection, then crops.
 
     Args:
       key: a PRNG key.
-      images: float [B, H, W, C].
+      images: float [B, H, W, C], or a pytree of such arrays.
       padding: pixels on every side, 0 to min(H, W) - 1; 0 returns the images as they are.
 
     Raises:
-      ValueError: `padding` is negative, or larger than reflection can fill.
+      ValueError: `padding` is negative, or larger than reflection can fill; or the arrays have
+        different B, or different H or W, so that a shift by the same number of pixels would not
+        be the same.
     """
-    batch, height, width, channels = images.shape
+    if padding == 0:
+        return images
+    batch, (height, width) = _batch(images), _size(images)
     if not 0 <= padding < min(height, width):
         raise ValueError(
             f"crop padding must be in 0..{min(height, width) - 1} for {height}x{width} images, "
             f"is {padding}"
         )
-    if padding == 0:
-        return images
     sides = (padding, padding)
-    padded = jnp.pad(images, ((0, 0), sides, sides, (0, 0)), mode="reflect")
     offsets = jax.random.randint(key, (batch, 2), 0, 2 * padding + 1)
 
     def crop(image, offset):
-        return jax.lax.dynamic_slice(image, (offset[0], offset[1], 0), (height, width, channels))
+        size = (height, width, image.shape[-1])
+        return jax.lax.dynamic_slice(image, (offset[0], offset[1], 0), size)
 
-    return jax.vmap(crop)(padded, offsets)
+    def shift(array):
+        padded = jnp.pad(array, ((0, 0), sides, sides, (0, 0)), mode="reflect")
+        return jax.vmap(crop)(padded, offsets)
+
+    return jax.tree.map(shift, images)
 
 
-def random_rotation(key: jax.Array, images: jax.Array, degrees: float) -> jax.Array:
-    """Turns each image about its centre by an angle uniform in [-degrees, degrees], bilinearly.
+def random_rotation(key: jax.Array, images: Images, degrees: float) -> Images:
+    """Rotates each image about its center by an angle uniform in [-degrees, degrees], bilinearly.
 
     Args:
       key: a PRNG key.
-      images: float [B, H, W, C].
+      images: float [B, H, W, C], or a pytree of such arrays.
       degrees: the largest angle, 0 to 180; 0 returns the images as they are.
 
     Raises:
-      ValueError: `degrees` is out of its range.
+      ValueError: `degrees` is out of its range, or the arrays have different B.
     """
     if not 0 <= degrees <= 180:
         raise ValueError(f"rotation degrees must be in 0..180, is {degrees}")
     if degrees == 0:
         return images
     limit = math.radians(degrees)
-    angles = jax.random.uniform(key, (images.shape[0],), minval=-limit, maxval=limit)
-    return rotate(images, angles)
+    angles = jax.random.uniform(key, (_batch(images),), minval=-limit, maxval=limit)
+    return jax.tree.map(lambda array: rotate(array, angles), images)
 
 
 def rotate(images: jax.Array, angles: jax.Array) -> jax.Array:
-    """Turns each image about its centre, counter-clockwise, bilinearly.
+    """Rotates each image about its center, counterclockwise, with bilinear interpolation.
 
     Args:
       images: float [B, H, W, C].
       angles: float [B], radians.
+
+    Returns:
+      The same shape and dtype: what leaves the frame is cut off, also of images that are not
+      square.
     """
     batch, height, width, channels = images.shape
     y = jnp.arange(height, dtype=jnp.float32)[None, :, None] - (height - 1) / 2
@@ -111,8 +130,22 @@ def _reflect(index: jax.Array, size: int) -> jax.Array:
     return jnp.minimum(index, period - index)
 
 
+def _batch(images) -> int:
+    sizes = {array.shape[0] for array in jax.tree.leaves(images)}
+    if len(sizes) != 1:
+        raise ValueError(f"images that belong together are equally many, not {sorted(sizes)}")
+    return sizes.pop()
+
+
+def _size(images) -> tuple[int, int]:
+    sizes = {array.shape[1:3] for array in jax.tree.leaves(images)}
+    if len(sizes) != 1:
+        raise ValueError(f"images that are cropped together have one size, not {sorted(sizes)}")
+    return sizes.pop()
+
+
 def make_augment(
-    flip: bool = False, crop_padding: int = 0, rotation_degrees: float = 0.0
+    *, flip: bool = False, crop_padding: int = 0, rotation_degrees: float = 0.0
 ) -> Augment:
     """Composes augmentations: rotation, then crop, then flip.
 
@@ -122,11 +155,11 @@ def make_augment(
       rotation_degrees: see `random_rotation`; 0 for none.
 
     Returns:
-      A pure function (key, float [B, H, W, C]) -> float [B, H, W, C], to be compiled with the
-      step. With nothing chosen it returns the images as they are.
+      A pure function `(key, images) -> images`, of float [B, H, W, C] or a pytree of such arrays,
+      to be compiled with the step. With nothing chosen it returns the images as they are.
     """
 
-    def augment(key: jax.Array, images: jax.Array) -> jax.Array:
+    def augment(key: jax.Array, images: Images) -> Images:
         rotation_key, crop_key, flip_key = jax.random.split(key, 3)
         images = random_rotation(rotation_key, images, rotation_degrees)
         images = random_crop(crop_key, images, crop_padding)
