@@ -129,7 +129,7 @@ def _train() -> int:
 
 
 def _sample() -> int:
-    from gan_jax.modes.sample import sample_run
+    from gan_jax.modes.sample.run import sample_run
 
     _needs("workdir")
     print(
@@ -151,7 +151,7 @@ def _sample() -> int:
 
 
 def _evaluate() -> int:
-    from gan_jax.modes.evaluate import evaluate_run
+    from gan_jax.modes.evaluate.run import evaluate_run
 
     if FLAGS.best or FLAGS.checkpoint_step is not None:
         asked = "best" if FLAGS.best else FLAGS.checkpoint_step

@@ -1,0 +1,1 @@
+"""Scores of checkpoints, or of images on disk, against a data set."""
