@@ -1,4 +1,4 @@
-"""The command line: python main.py --config=configs/X.py[:variant] --workdir=DIR --mode=MODE."""
+"""The command line: python main.py --config=NAME[:VARIANT] --workdir=DIR; see --help."""
 
 from gan_jax.cli.main import run
 

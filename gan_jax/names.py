@@ -6,6 +6,17 @@ import difflib
 from collections.abc import Iterable
 
 
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that is most like `name`; None where nothing is known."""
+    return next(iter(difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.0)), None)
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The end of a message on an unknown name: ": did you mean NEAREST?", or nothing."""
+    close = nearest(name, known)
+    return "" if close is None else f": did you mean {close}?"
+
+
 def check_name(what: str, name: str, known: Iterable[str]) -> None:
     """Refuses a name that is not known.
 
@@ -19,7 +30,7 @@ def check_name(what: str, name: str, known: Iterable[str]) -> None:
     """
     known = tuple(known)
     if name not in known:
-        nearest = difflib.get_close_matches(str(name), known, n=1, cutoff=0.0)[0]
         raise ValueError(
-            f"unknown {what} '{name}': did you mean '{nearest}'? There are {', '.join(known)}"
+            f"unknown {what} '{name}': did you mean '{nearest(name, known)}'? "
+            f"There are {', '.join(known)}"
         )

@@ -4,13 +4,10 @@ import contextlib
 import dataclasses
 import io
 import pathlib
-import sys
-import warnings
 
 import pytest
-from absl.testing import flagsaver
 
-from gan_jax.cli import main as cli_main
+from gan_jax.cli.main import main
 
 ROOT = pathlib.Path(__file__).parents[2]
 # Fully connected networks on the embedded digits compile fastest.
@@ -41,34 +38,15 @@ class Outcome:
         return [line for line in self.err.splitlines() if line.startswith("error: ")]
 
 
-@pytest.fixture(scope="session")
-def main_module():
-    return cli_main
-
-
 @pytest.fixture
-def command_line(main_module, monkeypatch):
+def command_line(monkeypatch):
     """`command_line("--flag=value", ...) -> Outcome`."""
     monkeypatch.chdir(ROOT)
 
     def call(*arguments):
         out, err = io.StringIO(), io.StringIO()
-        saved = flagsaver.save_flag_values()
-        # Where ml_collections looks for overrides, whatever it is told to parse.
-        monkeypatch.setattr(sys, "argv", ["main.py", *arguments])
-        try:
-            with (
-                warnings.catch_warnings(),
-                contextlib.redirect_stdout(out),
-                contextlib.redirect_stderr(err),
-            ):
-                # ml_collections loads a config file by what Python is about to drop.
-                warnings.filterwarnings("ignore", "the load_module", DeprecationWarning)
-                status = main_module.main(main_module.parse(sys.argv))
-        except SystemExit as error:
-            status = error.code
-        finally:
-            flagsaver.restore_flag_values(saved)
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            status = main(["main.py", *arguments])
         return Outcome(status, out.getvalue(), err.getvalue())
 
     return call

@@ -173,8 +173,8 @@ def test_images_on_disk_are_scored_against_a_config(command_line, tmp_path):
         (["--sample_seed=18446744073709551616"], ["--sample_seed must be in 0..2**32 - 1"]),
         (["--num_real=-1"], ["--num_real must be at least 0, which is all"]),
         (["--images=.", "--config=configs/vanilla_mnist.py"], ["give one"]),
-        (["--best"], ["takes --checkpoints=best"]),
-        (["--checkpoint_step=10"], ["takes --checkpoints=10"]),
+        (["--best"], ["--best is for --mode=sample, not evaluate"]),
+        (["--checkpoint_step=10"], ["--mode=sample, report, not evaluate", "--help"]),
         (["--images=nowhere", "--noema"], ["--ema belongs to a generator"]),
         (
             [

@@ -1,1 +1,37 @@
-"""Step throughput of a config."""
+"""Measures the training speed of a config: time, throughput, arithmetic, memory."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Annotated
+
+from ml_collections import ConfigDict
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Flags:
+    """The flags of `--mode=benchmark`."""
+
+    config: Annotated[ConfigDict, "The experiment."]
+    batch_sizes: Annotated[tuple[int, ...], "Batch sizes; the config's by default."] = ()
+    precisions: Annotated[tuple[str, ...], "Of float32 and bfloat16; the config's by default."] = ()
+    parallel_modes: Annotated[tuple[str, ...], "Of jit and pmap; the config's by default."] = ()
+    rounds: Annotated[int, "Timed calls of each case; the cases alternate."] = 5
+    synthetic: Annotated[bool, "Noise instead of the config's data set."] = False
+    json: Annotated[str | None, "A file for the numbers."] = None
+
+
+def main(flags: Flags) -> int:
+    """Measures; prints a table, and returns the exit status."""
+    from gan_jax.modes.benchmark.run import benchmark
+
+    benchmark(
+        flags.config,
+        batch_sizes=flags.batch_sizes,
+        precisions=flags.precisions,
+        parallel_modes=flags.parallel_modes,
+        rounds=flags.rounds,
+        synthetic=flags.synthetic,
+        json_path=flags.json,
+    )
+    return 0

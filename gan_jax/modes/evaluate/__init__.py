@@ -1,1 +1,67 @@
-"""Scores of checkpoints, or of images on disk, against a data set."""
+"""Scores checkpoints of a run, or images on disk: FID, KID, precision, recall and more."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Annotated
+
+from ml_collections import ConfigDict
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Flags:
+    """The flags of `--mode=evaluate`."""
+
+    workdir: Annotated[str | None, "The folder of the run."] = None
+    config: Annotated[
+        ConfigDict | None, "The experiment whose data to compare with; the run's by default."
+    ] = None
+    images: Annotated[str | None, "A folder of images or a .npz instead of a run."] = None
+    checkpoints: Annotated[
+        str, "all, best, 100,200 (steps) or 100:2000 (a range); the newest by default."
+    ] = ""
+    split: Annotated[str, "The split of the real images; the config's by default."] = ""
+    extractor: Annotated[str, "inception, or efficientnet_lite0, which needs no download."] = (
+        "inception"
+    )
+    weights: Annotated[str | None, "The extractor's file of weights."] = None
+    metrics: Annotated[tuple[str, ...], "Which scores; all by default."] = ()
+    num_images: Annotated[
+        int | None, "How many images to generate (50,000), or to take of --images (all)."
+    ] = None
+    num_real: Annotated[int, "How many real images, 0 for all."] = 0
+    eval_batch_size: Annotated[int, "Images in one batch over all devices."] = 64
+    # None: not given, which --images has to know.
+    truncation: Annotated[float | None, "Bound on the latents' entries, 0 for none."] = None
+    ema: Annotated[bool | None, "Averaged weights, where the run has them; the default."] = None
+    sample_seed: Annotated[int | None, "Seed of the noise; 0 by default."] = None
+    json: Annotated[str | None, "A new file for a list of the results."] = None
+
+
+def main(flags: Flags) -> int:
+    """Evaluates; prints one line per result, and returns the exit status."""
+    from gan_jax.modes.evaluate.run import evaluate_run
+
+    if flags.images is not None:
+        for name in ("ema", "sample_seed", "truncation"):
+            if getattr(flags, name) is not None:
+                raise ValueError(f"--{name} belongs to a generator, and --images has none")
+    options = {"names": flags.metrics} if flags.metrics else {}
+    evaluate_run(
+        flags.workdir,
+        config=flags.config,
+        images=flags.images,
+        checkpoints=flags.checkpoints,
+        split=flags.split,
+        extractor=flags.extractor,
+        weights=flags.weights,
+        num_images=flags.num_images,
+        num_real=flags.num_real,
+        truncation=flags.truncation or 0.0,
+        ema=flags.ema is not False,
+        seed=flags.sample_seed or 0,
+        batch_size=flags.eval_batch_size,
+        json_path=flags.json,
+        **options,
+    )
+    return 0

@@ -1,1 +1,42 @@
-"""Training: the loop and what surrounds it."""
+"""Trains the experiment of --config in --workdir, or resumes it there."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Annotated
+
+from ml_collections import ConfigDict
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Flags:
+    """The flags of `--mode=train`."""
+
+    config: Annotated[ConfigDict, "The experiment."]
+    workdir: Annotated[str, "The folder of the run."]
+    distributed: Annotated[
+        bool, "Join the other processes of this run (jax.distributed.initialize)."
+    ] = False
+    coordinator: Annotated[
+        str | None, "With --distributed, where no cluster provides it: HOST:PORT of process 0."
+    ] = None
+    num_processes: Annotated[int | None, "With --coordinator: the number of processes."] = None
+    process_id: Annotated[int | None, "With --coordinator: the index of this process."] = None
+
+
+def main(flags: Flags) -> int:
+    """Trains; returns the exit status, 128 + the number of the signal that ended it early."""
+    import jax
+
+    from gan_jax.modes.train.interrupt import Interrupt
+    from gan_jax.modes.train.loop import train
+
+    if flags.distributed:
+        jax.distributed.initialize(flags.coordinator, flags.num_processes, flags.process_id)
+    interrupt = Interrupt()
+    step = train(flags.config, flags.workdir, interrupt=interrupt)
+    if interrupt.signum is None or step >= flags.config.steps:
+        print(f"done: {step} steps; grids in {flags.workdir}/samples", flush=True)
+        return 0
+    print(f"stopped after step {step}; the same command goes on from there", flush=True)
+    return 128 + interrupt.signum

@@ -14,7 +14,7 @@ import urllib.request
 
 import pytest
 
-from gan_jax.modes.report import report
+from gan_jax.modes.report.report_run import report
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")

@@ -3,7 +3,7 @@
 import json
 import shutil
 
-from gan_jax.modes.report import report
+from gan_jax.modes.report.report_run import report
 
 
 def test_a_comparison_overlays_runs_and_says_how_they_differ(

@@ -15,7 +15,7 @@ from gan_jax.checkpoint import Checkpointer
 from gan_jax.files import write_json_atomically
 from gan_jax.images import save_png
 from gan_jax.modes.report import page as page_module
-from gan_jax.modes.report import report
+from gan_jax.modes.report.report_run import report
 from gan_jax.runs import workdir
 
 ROOT = pathlib.Path(__file__).parents[3]

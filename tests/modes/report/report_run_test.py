@@ -13,9 +13,10 @@ import pytest
 from gan_jax import data, metrics
 from gan_jax.checkpoint import CheckpointError
 from gan_jax.images import save_png
-from gan_jax.modes.report import charts, report
+from gan_jax.modes.report import charts
 from gan_jax.modes.report.exhibits import MAX_GRIDS, read_grids
 from gan_jax.modes.report.gathering import gather
+from gan_jax.modes.report.report_run import report
 from gan_jax.runs.workdir import WorkdirError
 
 ALL_SECTIONS = [

@@ -1,0 +1,66 @@
+"""The modes of the command line: one line per mode."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+from gan_jax.cli.declarations import Declaration, declarations
+from gan_jax.names import did_you_mean
+
+DEFAULT = "train"
+# In the order of the help. `gan_jax/modes/__init__.py` says what such a module holds.
+MODULES = {
+    "train": "gan_jax.modes.train",
+    "sample": "gan_jax.modes.sample",
+    "evaluate": "gan_jax.modes.evaluate",
+    "benchmark": "gan_jax.modes.benchmark",
+    "report": "gan_jax.modes.report",
+    "list": "gan_jax.cli.listing",
+}
+# Of the design, and not built yet.
+LATER = ("export",)
+
+
+@dataclasses.dataclass(frozen=True)
+class Mode:
+    """A mode, as its module declares it.
+
+    Attributes:
+      name: What `--mode` calls it.
+      summary: The first line of the module's docstring.
+      flags: Its flags, in the order of declaration.
+      make_flags: The dataclass of their values.
+      main: Runs the mode on these values and returns the exit status.
+    """
+
+    name: str
+    summary: str
+    flags: tuple[Declaration, ...]
+    make_flags: Callable[..., Any]
+    main: Callable[[Any], int]
+
+
+def load() -> dict[str, Mode]:
+    """All modes by name, in the order of the table."""
+    return {name: _load(name, module) for name, module in MODULES.items()}
+
+
+def _load(name: str, module_name: str) -> Mode:
+    module = importlib.import_module(module_name)
+    summary = (module.__doc__ or "").partition("\n")[0]
+    return Mode(name, summary, declarations(module.Flags), module.Flags, module.main)
+
+
+def check(name: str) -> None:
+    """Refuses a `--mode` that is not in the table.
+
+    Raises:
+      ValueError: In one line, with the nearest mode.
+    """
+    if name in LATER:
+        raise ValueError(f"--mode={name} is not built yet; there are {', '.join(MODULES)}")
+    if name not in MODULES:
+        raise ValueError(f"unknown --mode={name}{did_you_mean(name, MODULES)}")
