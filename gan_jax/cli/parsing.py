@@ -95,7 +95,7 @@ def _kinds(table: Mapping[str, Mode]) -> dict[str, Any]:
     for mode in table.values():
         for flag in mode.flags:
             if kinds.setdefault(flag.name, flag.kind) != flag.kind:
-                raise AssertionError(f"two modes declare --{flag.name}, with two types")
+                raise TypeError(f"two modes declare --{flag.name}, with two types")
     return kinds
 
 
