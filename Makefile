@@ -1,5 +1,5 @@
 # make quickstart   sets up .venv and trains a conditional GAN on the embedded digits
-# make test         sets up .venv and runs the linter and the tests
+# make test         sets up .venv and runs the linters and the tests
 PYTHON ?= python3
 VENV ?= .venv
 WORKDIR ?= runs/quickstart
@@ -16,6 +16,7 @@ test: $(VENV)/.ready-to-test lint
 lint: $(VENV)/.ready-to-test
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+	$(PY) -m mypy
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -27,7 +28,7 @@ $(VENV)/.ready: $(VENV)/bin/python requirements.txt
 	touch $@
 
 $(VENV)/.ready-to-test: $(VENV)/.ready pyproject.toml
-	$(PY) -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	$(PY) -m pip install --quiet --disable-pip-version-check -e '.[test,lint]'
 	touch $@
 
 clean:

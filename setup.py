@@ -1,7 +1,7 @@
 """The packages, for setuptools; everything else is in pyproject.toml.
 
-The top-level folder `configs` becomes the package `gan_jax.configs`, which pyproject.toml cannot say
-without naming every package: a distribution must not put one called `configs` next to others.
+The folder `configs` is installed as the package `gan_jax.configs`: one called `configs` would meet
+those of other projects. pyproject.toml can say so only together with a list of all packages.
 """
 
 from setuptools import find_packages, setup

@@ -5,12 +5,12 @@ import os
 import pathlib
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import orbax.checkpoint as ocp
 from absl import logging
 
-Manager = ocp.CheckpointManager
+Manager: TypeAlias = ocp.CheckpointManager
 TEMPORARY = ".orbax-checkpoint-tmp"  # In the name of a checkpoint that is not committed.
 
 

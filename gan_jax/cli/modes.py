@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from gan_jax.cli.declarations import Declaration, declarations
@@ -54,13 +54,14 @@ def _load(name: str, module_name: str) -> Mode:
     return Mode(name, summary, declarations(module.Flags), module.Flags, module.main)
 
 
-def check(name: str) -> None:
-    """Refuses a `--mode` that is not in the table.
+def choose(name: str, table: Mapping[str, Mode]) -> Mode:
+    """The mode that `--mode` names.
 
     Raises:
       ValueError: In one line, with the nearest mode.
     """
     if name in LATER:
-        raise ValueError(f"--mode={name} is not built yet; there are {', '.join(MODULES)}")
-    if name not in MODULES:
-        raise ValueError(f"unknown --mode={name}{did_you_mean(name, MODULES)}")
+        raise ValueError(f"--mode={name} is not built yet; there are {', '.join(table)}")
+    if name not in table:
+        raise ValueError(f"unknown --mode={name}{did_you_mean(name, table)}")
+    return table[name]

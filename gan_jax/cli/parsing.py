@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from absl import flags
@@ -51,8 +51,7 @@ def parse(argv: Sequence[str], table: Mapping[str, Mode]) -> tuple[Mode, Any]:
     rest = _parse(values, [argv[0], *arguments], config)
     if len(rest) > 1:
         raise ValueError(f"unknown argument '{rest[1]}': every option begins with --")
-    modes.check(values["mode"].value)
-    mode = table[values["mode"].value]
+    mode = modes.choose(str(values["mode"].value), table)
     given = {name: values[name].value for name in values if values[name].present}
     given = {name: value for name, value in given.items() if not name.startswith("config.")}
     given.pop("mode", None)
@@ -63,7 +62,7 @@ def parse(argv: Sequence[str], table: Mapping[str, Mode]) -> tuple[Mode, Any]:
 
 def _define(values: flags.FlagValues, table: Mapping[str, Mode]) -> None:
     """Defines every flag of every mode but `config`; one that is not given is None."""
-    define = {
+    define: dict[Any, Callable[..., Any]] = {
         str: flags.DEFINE_string,
         int: flags.DEFINE_integer,
         float: flags.DEFINE_float,

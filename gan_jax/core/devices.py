@@ -22,7 +22,7 @@ class Devices(NamedTuple):
 
     divided: NamedSharding
     whole: NamedSharding
-    count: int
+    count: int  # type: ignore[assignment]  # hides tuple.count
 
 
 def local_devices() -> Devices:

@@ -44,7 +44,7 @@ class TFRecords:
         try:
             for key in keys:
                 wanted, start, length = self._records[key]
-                if wanted != path:
+                if file is None or wanted != path:
                     if file is not None:
                         file.close()
                     path, file = wanted, wanted.open("rb")

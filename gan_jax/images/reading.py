@@ -32,7 +32,7 @@ class ImageFiles(NamedTuple):
         with these numbers, in their order.
     """
 
-    count: int
+    count: int  # type: ignore[assignment]  # hides tuple.count
     shape: tuple[int, int, int]
     batches: Callable[[np.ndarray, int], Iterator[np.ndarray]]
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 Padding = Literal["SAME"] | int | Sequence[tuple[int, int]]
 Pairs = tuple[tuple[int, int], tuple[int, int]]
@@ -24,10 +24,10 @@ def conv_padding(
     """
     if padding != "SAME":
         return _explicit_padding(padding, allow_negative=False)
-    totals = (
+    rows, columns = (
         max((-(-n // s) - 1) * s + k - n, 0) for n, k, s in zip(size, window, strides, strict=True)
     )
-    return tuple((total // 2, total - total // 2) for total in totals)
+    return (rows // 2, rows - rows // 2), (columns // 2, columns - columns // 2)
 
 
 def conv_transpose_padding(
@@ -46,10 +46,11 @@ def conv_transpose_padding(
     if padding != "SAME":
         return _explicit_padding(padding, allow_negative=True)
     # A window smaller than its stride leaves gaps, so "SAME" appends zeros: a negative cut.
-    return tuple(
+    rows, columns = (
         (max(k - s, 0) // 2, k - s - max(k - s, 0) // 2)
         for k, s in zip(window, strides, strict=True)
     )
+    return rows, columns
 
 
 def conv_output_size(
@@ -61,16 +62,16 @@ def conv_output_size(
         ValueError: The padded input is smaller than the kernel.
     """
     pads = conv_padding(size, window, strides, padding)
-    output = tuple(
+    rows, columns = (
         (n + low + high - k) // s + 1
         for n, k, s, (low, high) in zip(size, window, strides, pads, strict=True)
     )
-    if min(output) < 1:
+    if min(rows, columns) < 1:
         raise ValueError(
             f"conv: an input of {size[0]}x{size[1]} padded by {pads} is smaller than the kernel, "
             f"{window[0]}x{window[1]}"
         )
-    return output
+    return rows, columns
 
 
 def conv_transpose_output_size(
@@ -82,16 +83,16 @@ def conv_transpose_output_size(
         ValueError: The padding cuts the whole output away.
     """
     pads = conv_transpose_padding(window, strides, padding)
-    output = tuple(
+    rows, columns = (
         (n - 1) * s + k - low - high
         for n, k, s, (low, high) in zip(size, window, strides, pads, strict=True)
     )
-    if min(output) < 1:
+    if min(rows, columns) < 1:
         raise ValueError(
             f"conv_transpose: a padding of {pads} leaves nothing of the output for an input of "
             f"{size[0]}x{size[1]} and a kernel of {window[0]}x{window[1]}"
         )
-    return output
+    return rows, columns
 
 
 def conv_flops(
@@ -112,8 +113,9 @@ def conv_flops(
         strides: As in `conv`.
         padding: As in `conv`.
     """
-    batch, *size, _ = input_shape
-    output = conv_output_size(tuple(size), tuple(kernel_shape[:2]), pair(strides), padding)
+    batch, height, width, _ = input_shape
+    window = (kernel_shape[0], kernel_shape[1])
+    output = conv_output_size((height, width), window, pair(strides), padding)
     return 2 * batch * math.prod(output) * math.prod(kernel_shape)
 
 
@@ -140,7 +142,7 @@ def pair(strides: int | tuple[int, int]) -> tuple[int, int]:
 
 def _explicit_padding(padding: Padding, allow_negative: bool) -> Pairs:
     try:
-        both = [(padding, padding)] * 2 if isinstance(padding, int) else padding
+        both: Any = [(padding, padding)] * 2 if isinstance(padding, int) else padding
         (top, bottom), (left, right) = both
         pads = ((int(top), int(bottom)), (int(left), int(right)))
     except (TypeError, ValueError):

@@ -87,7 +87,7 @@ def number(
         ValueError: if a number is outside [low, high] or not finite, or an array has axes.
     """
     if isinstance(value, numbers.Real):
-        if not (math.isfinite(value) and low <= value <= high):
+        if not (math.isfinite(value) and low <= float(value) <= high):
             if math.isfinite(high):
                 wanted = f"in [{low:g}, {high:g}]"
             else:

@@ -18,7 +18,7 @@ class Moments(NamedTuple):
             itself, float64 [D, D].
     """
 
-    count: int
+    count: int  # type: ignore[assignment]  # hides tuple.count
     mean: NDArray[np.float64]
     scatter: NDArray[np.float64]
 

@@ -1,7 +1,7 @@
 """Kernel Inception distance."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -83,6 +83,7 @@ def kernel_inception_distance(
     _checks.same_dimensions(real.shape[1], fake.shape[1], "real features", "fake features")
     _checks.at_least(degree, 1, "degree")
     scale = 1.0 / real.shape[1] if gamma is None else gamma
+    chosen: Iterable[tuple[np.ndarray, np.ndarray]]
     if subset_indices is None:
         chosen = _draw(len(real), len(fake), subsets, subset_size, seed)
         others = min(len(real), len(fake)) - subset_size

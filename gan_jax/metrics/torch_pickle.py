@@ -87,7 +87,7 @@ def load_pickle(file: BinaryIO, storage: Callable[[tuple[Any, ...]], Any]) -> An
     start = file.tell()
     try:
         for instruction, argument, position in pickletools.genops(file):
-            if position - start > _MAX_BYTES:
+            if (position or 0) - start > _MAX_BYTES:
                 raise WeightsError("its pickle is far too long for a state dict")
             machine.execute(instruction.name, argument)
         return machine.result()
