@@ -1,7 +1,9 @@
 """Fidelity and diversity apart: improved precision and recall, density and coverage.
 
 Both see a set's manifold as the union of balls about its samples, each of which reaches to the
-sample's k-th nearest neighbour in the set. A sample on a ball's surface is in it.
+sample's k-th nearest neighbor in the set. A sample exactly on a ball's surface counts as the
+authors' published code has it: in the ball for precision and recall, not in it for density and
+coverage. There are many such samples where the two sets share samples.
 """
 
 from typing import NamedTuple
@@ -12,8 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 from gan_jax.metrics import _checks
 from gan_jax.metrics.distances import neighbor_distances, squared_distance_blocks
 
-# Of the largest squared norm: well above what rounding leaves of a squared distance, so that a
-# sample on a surface (there are many where the two sets share samples) is in the ball for certain.
+# Thickness of a surface, as a share of the largest squared norm: well above the rounding error of a
+# squared distance, so that rounding does not decide on which side of a surface a sample lies.
 _SURFACE = 1e-12
 
 
@@ -45,6 +47,8 @@ class DensityCoverage(NamedTuple):
 def precision_recall(real: ArrayLike, fake: ArrayLike, *, neighbors: int = 3) -> PrecisionRecall:
     """Improved precision and recall.
 
+    A sample is within a manifold if its distance to one of the centers is at most (<=) the radius.
+
     Args:
         real: features of real images [N, D].
         fake: features of generated images [M, D]; N and M should be equal when numbers are to be
@@ -75,7 +79,9 @@ def precision_recall(real: ArrayLike, fake: ArrayLike, *, neighbors: int = 3) ->
 
 
 def density_coverage(real: ArrayLike, fake: ArrayLike, *, neighbors: int = 5) -> DensityCoverage:
-    """Density and coverage, which real outliers move less than precision and recall.
+    """Density and coverage, which real outliers affect less than precision and recall.
+
+    A generated sample is in a real ball if its distance to the center is less (<) than the radius.
 
     Args:
         real: features of real images [N, D].
@@ -94,11 +100,11 @@ def density_coverage(real: ArrayLike, fake: ArrayLike, *, neighbors: int = 5) ->
         arXiv:2002.09797.
     """
     real, fake = _checked(real, fake, neighbors)
-    reach = neighbor_distances(real, neighbors) ** 2 + _surface(real, fake)
+    reach = neighbor_distances(real, neighbors) ** 2 - _surface(real, fake)
     memberships = 0
     covered = np.zeros(len(real), bool)
     for reals, _, squared in squared_distance_blocks(real, fake):
-        is_in = squared <= reach[reals, None]
+        is_in = squared < reach[reals, None]
         memberships += int(is_in.sum())
         covered[reals] |= is_in.any(axis=1)
     return DensityCoverage(memberships / (neighbors * len(fake)), float(covered.mean()))

@@ -25,18 +25,15 @@ def brute_force(real, fake, k):
     """Precision, recall, density, coverage by their definitions, a pair at a time."""
     real_balls, fake_balls = balls(real, k), balls(fake, k)
 
-    def in_real(j, i):
-        return np.linalg.norm(fake[j] - real[i]) <= real_balls[i]
-
-    def in_fake(i, j):
-        return np.linalg.norm(fake[j] - real[i]) <= fake_balls[j]
+    def distance(j, i):
+        return np.linalg.norm(fake[j] - real[i])
 
     n, m = range(len(real)), range(len(fake))
     return (
-        np.mean([any(in_real(j, i) for i in n) for j in m]),
-        np.mean([any(in_fake(i, j) for j in m) for i in n]),
-        sum(in_real(j, i) for i in n for j in m) / (k * len(fake)),
-        np.mean([any(in_real(j, i) for j in m) for i in n]),
+        np.mean([any(distance(j, i) <= real_balls[i] for i in n) for j in m]),
+        np.mean([any(distance(j, i) <= fake_balls[j] for j in m) for i in n]),
+        sum(distance(j, i) < real_balls[i] for i in n for j in m) / (k * len(fake)),
+        np.mean([any(distance(j, i) < real_balls[i] for j in m) for i in n]),
     )
 
 
@@ -59,17 +56,28 @@ def test_balls_on_a_line():
     real = np.array([[0.0], [1.0], [2.0], [10.0]])
     fake = np.array([[2.5], [3.0], [-5.0]])
     density = metrics.density_coverage(real, fake, neighbors=1)
-    assert density == pytest.approx((4 / 3, 2 / 4))
+    assert density == pytest.approx((3 / 3, 2 / 4))
     # Fake balls reach 0.5, 0.5 and 7.5: the last one takes in 0, 1 and 2, the first also 2.
     assert metrics.precision_recall(real, fake, neighbors=1) == pytest.approx((2 / 3, 3 / 4))
 
 
 @pytest.mark.parametrize("offset", [0.0, 1e3])
 def test_a_set_against_itself(rng, offset):
-    # Each ball holds its own sample and k others, the k-th on its surface.
+    # Each ball holds its own sample and k - 1 others; the k-th lies on its surface.
     features = (rng.normal(size=(300, 20)) + offset).astype(np.float32)
     assert metrics.precision_recall(features, features) == (1.0, 1.0)
-    assert metrics.density_coverage(features, features, neighbors=5) == (6 / 5, 1.0)
+    assert metrics.density_coverage(features, features, neighbors=5) == (1.0, 1.0)
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e3])
+def test_surfaces_belong_to_precision_and_recall_but_not_to_density_and_coverage(offset):
+    # Points of a square lattice, so that every ball has a radius of 1. Rows 0 to 3 are real and 2
+    # to 5 fake: rows 2 and 3 are shared, row 4 is on the surface of row 3's balls, row 5 in none.
+    lattice = np.stack(np.meshgrid(np.arange(6.0), np.arange(6.0)), axis=-1) + offset
+    real, fake = lattice[:4].reshape(-1, 2), lattice[2:].reshape(-1, 2)
+    assert metrics.precision_recall(real, fake, neighbors=2) == (3 / 4, 3 / 4)
+    # Inside a real ball of the shared rows lies its own center alone.
+    assert metrics.density_coverage(real, fake, neighbors=2) == (12 / (2 * 24), 12 / 24)
 
 
 def test_sets_apart_share_nothing(rng):
