@@ -16,7 +16,9 @@ def batch_norm(
 
     PyTorch's constants: epsilon 1e-5, and 0.9 of the running statistics is kept at each update
     (Flax's momentum 0.9, PyTorch's 0.1). Statistics are float32 whatever the dtype; the running
-    variance is that of the batch, without Bessel's correction. Scale is 1 and bias 0 at first.
+    variance is that of the batch, without Bessel's correction. The variance is the mean squared
+    deviation from the mean, which is accurate however large the mean (Flax's default,
+    E[x^2] - E[x]^2, loses its digits there). Scale is 1 and bias 0 at first.
 
     Args:
         train: Whether to normalise by the batch's own statistics and update the running ones in
@@ -30,6 +32,7 @@ def batch_norm(
         epsilon=1e-5,
         dtype=dtype,
         axis_name=axis_name,
+        use_fast_variance=False,
     )
 
 
