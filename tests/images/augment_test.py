@@ -158,3 +158,34 @@ def test_out_of_range_settings_are_rejected():
         random_rotation(jax.random.key(0), images, -5.0)
     with pytest.raises(ValueError, match="degrees"):
         random_rotation(jax.random.key(0), images, 200.0)
+
+
+@pytest.mark.parametrize(
+    ("crop_padding", "second"), [(0, (5, 9, 1)), (2, (6, 4, 1))], ids=["two sizes", "one size"]
+)
+def test_arrays_under_one_key_are_augmented_as_each_alone(crop_padding, second):
+    apply = jax.jit(make_augment(flip=True, crop_padding=crop_padding, rotation_degrees=40.0))
+    pair = {"left": make_images(8, 6, 4), "right": make_images(8, *second, seed=1)}
+    found = apply(jax.random.key(5), pair)
+    assert set(found) == set(pair)
+    for name, images in pair.items():
+        alone = apply(jax.random.key(5), images)
+        np.testing.assert_allclose(found[name], alone, atol=1e-6)
+        assert np.abs(found[name] - images).max() > 0.01
+
+
+def test_arrays_that_do_not_belong_together_are_rejected():
+    pair = {"left": make_images(batch=4), "right": make_images(batch=3)}
+    for apply in (random_flip, make_augment(rotation_degrees=5.0), make_augment(crop_padding=1)):
+        with pytest.raises(ValueError, match=r"equally many, not \[3, 4\]"):
+            apply(jax.random.key(0), pair)
+    pair = {"left": make_images(width=6), "right": make_images(width=7)}
+    with pytest.raises(ValueError, match=r"one size, not \[\(6, 6\), \(6, 7\)\]"):
+        random_crop(jax.random.key(0), pair, 1)
+
+
+@pytest.mark.parametrize(("height", "width"), [(4, 9), (7, 2), (1, 5)])
+def test_half_a_rotation_of_images_that_are_not_square(height, width):
+    images = make_images(height=height, width=width)
+    rotated = augment.rotate(images, jnp.full(4, np.pi))
+    np.testing.assert_allclose(rotated, images[:, ::-1, ::-1], atol=2e-5)
