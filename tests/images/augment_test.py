@@ -170,7 +170,7 @@ def test_arrays_under_one_key_are_augmented_as_each_alone(crop_padding, second):
     assert set(found) == set(pair)
     for name, images in pair.items():
         alone = apply(jax.random.key(5), images)
-        np.testing.assert_allclose(found[name], alone, atol=1e-6)
+        np.testing.assert_allclose(found[name], alone, atol=1e-5)
         assert np.abs(found[name] - images).max() > 0.01
 
 
