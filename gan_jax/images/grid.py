@@ -105,6 +105,18 @@ def save_png(path: str | os.PathLike, pixels) -> None:
       OSError: If it cannot be written, in one line; an older file is then still there.
       ValueError: If the shape is not that of an image.
     """
+    files.write_bytes_atomically(path, encode_png(pixels))
+
+
+def encode_png(pixels) -> bytes:
+    """An image as the bytes of a PNG file; the same pixels give the same bytes.
+
+    Args:
+      pixels: [H, W], [H, W, 1] or [H, W, 3], float in [-1, 1] or uint8.
+
+    Raises:
+      ValueError: If the shape is not that of an image.
+    """
     import PIL.Image
 
     pixels = to_pixels(pixels)
@@ -114,7 +126,7 @@ def save_png(path: str | os.PathLike, pixels) -> None:
         raise ValueError(f"an image is [H, W], [H, W, 1] or [H, W, 3], got {list(pixels.shape)}")
     buffer = io.BytesIO()
     PIL.Image.fromarray(pixels).save(buffer, "PNG", compress_level=6)
-    files.write_bytes_atomically(path, buffer.getvalue())
+    return buffer.getvalue()
 
 
 def _text_size(texts: Sequence[str], size: int) -> tuple[int, int]:

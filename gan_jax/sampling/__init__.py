@@ -1,29 +1,45 @@
-"""Images from a trained game: inputs, grids, interpolations, files."""
+"""Images from a trained game: inputs, images, grids, files."""
 
-from gan_jax.sampling.draw import (
-    Draw,
-    FixedGrid,
-    draw_batches,
-    draw_latents,
-    grid_inputs,
-    interpolate_latents,
-    make_compiled_draw,
-    make_draw,
-    make_grid,
-    save_images,
-    save_npz,
+from gan_jax.sampling.fixed_grid import FixedGrid
+from gan_jax.sampling.generate import (
+    PER_DEVICE,
+    Generate,
+    Generated,
+    image_shape,
+    make_generate,
 )
+from gan_jax.sampling.grid import (
+    COLUMNS,
+    Classes,
+    Grid,
+    grid_image,
+    grid_inputs,
+    interpolation_inputs,
+    sweep_inputs,
+)
+from gan_jax.sampling.interpolate import great_circle
+from gan_jax.sampling.numbering import Inputs, InputsOf, inputs
+from gan_jax.sampling.writing import Labelled, save_images, save_npz
 
 __all__ = [
-    "Draw",
+    "COLUMNS",
+    "PER_DEVICE",
+    "Classes",
     "FixedGrid",
-    "draw_batches",
-    "draw_latents",
+    "Generate",
+    "Generated",
+    "Grid",
+    "Inputs",
+    "InputsOf",
+    "Labelled",
+    "great_circle",
+    "grid_image",
     "grid_inputs",
-    "interpolate_latents",
-    "make_compiled_draw",
-    "make_draw",
-    "make_grid",
+    "image_shape",
+    "inputs",
+    "interpolation_inputs",
+    "make_generate",
     "save_images",
     "save_npz",
+    "sweep_inputs",
 ]
