@@ -75,10 +75,16 @@ def adapt(name: str, overrides: Mapping[str, Any], image_size: int) -> Game:
       image_size: Height and width of the images.
     """
     config = importlib.import_module(f"configs.{name}").get_config("full")
-    config.update_from_flattened_dict(overrides)
+    of_the_run = ("steps", "batch_size", "log_every")
+    config.update_from_flattened_dict(
+        {key if key in of_the_run else f"model.{key}": value for key, value in overrides.items()}
+    )
     channels = 1 if config.data.name in ("digits", "mnist") else 3
-    data = gans.DataInfo((image_size, image_size, channels), 10)
-    gan = gans.build(config, data)[0].gan
+    shape = (image_size, image_size, channels)
+    arrays = {"image": core.ArraySpec(shape), "label": core.ArraySpec((), 10)}
+    run = gans.Run(config.steps, config.batch_size, monitor_every=config.log_every)
+    model = config.model.to_dict()
+    gan = gans.build(config.family, model, arrays, run).phases[0].gan
     shapes = jax.eval_shape(lambda: core.init_state(gan, 0))
 
     def start(value):
@@ -100,7 +106,7 @@ def adapt(name: str, overrides: Mapping[str, Any], image_size: int) -> Game:
             params=params,
             variables=variables,
             opt_state=core.init_optimizers(gan, params),
-            ema={network: params[network] for network in shapes.ema},
+            ema=gan.ema.of(params, variables) if gan.ema else {},
             key=jax.random.key(0),
         )
 
@@ -117,7 +123,7 @@ def adapt(name: str, overrides: Mapping[str, Any], image_size: int) -> Game:
         for network, params in state.params.items():
             collections = {"params": params, **state.variables[network]}
             if network in state.ema:
-                collections["ema"] = state.ema[network]
+                collections["ema"] = state.ema[network]["params"]
             trees[network] = collections
         flat = jax.tree_util.tree_flatten_with_path(trees)[0]
         return {_join(path): leaf for path, leaf in flat}
@@ -128,12 +134,12 @@ def adapt(name: str, overrides: Mapping[str, Any], image_size: int) -> Game:
             for metric, value in values.items():
                 if metric != "loss":
                     found[metric.replace("_", " ")] = value
-                elif player != "observer":
+                else:
                     found[f"{player} loss"] = value
         return found
 
     return Game(
-        image_shape=data.image_shape,
+        image_shape=shape,
         updates=gan.updates,
         parameter_counts={
             network: sum(leaf.size for leaf in jax.tree.leaves(tree))
@@ -196,7 +202,8 @@ class Case(NamedTuple):
 
 def _descent(rate: float, **options) -> dict[str, Any]:
     """The same optimizer for both players: plain descent, unless `options` say otherwise."""
-    settings = {"name": "sgd", "learning_rate": rate, "b1": 0.0, **options}
+    # What an optimizer does not have must be left at its default.
+    settings = {"name": "sgd", "learning_rate": rate, "b1": 0.0, "b2": 0.999, **options}
     return {
         f"{player}_optimizer.{key}": value
         for player in ("discriminator", "generator")
@@ -286,7 +293,7 @@ CASES = {
             "penalty.name": "gradient_penalty",
             "penalty.weight": 1.0,
             "penalty.target": 0.0,
-            **_descent(0.001, name="rmsprop", b2=0.9),
+            **_descent(0.001, name="rmsprop", b1=0.5, b2=0.9),
         },
     ),
     "linear schedule": Case(
