@@ -13,6 +13,7 @@ from ml_collections import ConfigDict
 from gan_jax.core import ArraySpec
 from gan_jax.files import write_json_atomically
 from gan_jax.names import check_name
+from gan_jax.sampling import Classes
 
 # What may change between one start of a run and the next without making it another experiment.
 MUTABLE = (
@@ -67,6 +68,15 @@ class DataInfo:
         """
         check_name("array of the data", array, self.specs)
         return next(name for name, one in self.streams.items() if array in one["arrays"])
+
+    @property
+    def classes(self) -> Classes:
+        """Names and present labels of all arrays of labels, for grids."""
+        names = {array for array, spec in self.specs.items() if spec.num_classes}
+        return Classes(
+            names={array: self.class_names(array) for array in names},
+            shown={array: self.present_classes(array) for array in names},
+        )
 
     def class_names(self, array: str) -> tuple[str, ...]:
         """The names of all classes of an array of labels."""

@@ -34,8 +34,8 @@ def main(flags: Flags) -> int:
     if flags.distributed:
         jax.distributed.initialize(flags.coordinator, flags.num_processes, flags.process_id)
     interrupt = Interrupt()
-    step = train(flags.config, flags.workdir, interrupt=interrupt)
-    if interrupt.signum is None or step >= flags.config.steps:
+    step, complete = train(flags.config, flags.workdir, interrupt=interrupt)
+    if complete or interrupt.signum is None:
         print(f"done: {step} steps; grids in {flags.workdir}/samples", flush=True)
         return 0
     print(f"stopped after step {step}; the same command goes on from there", flush=True)

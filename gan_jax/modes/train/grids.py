@@ -10,8 +10,6 @@ from gan_jax import core, sampling
 from gan_jax.runs import workdir
 from gan_jax.runs.setup import Setup
 
-MAX_ROWS = 20  # More rows than this are no longer looked at.
-
 
 class Grids:
     """Generates the grids of a run's samplers, with the sampler of the phase that is trained."""
@@ -50,4 +48,6 @@ class Grids:
             yield f"samples/{name}" if number else "samples", grid
 
     def _make(self, sampler: core.Sampler) -> sampling.FixedGrid:
-        raise NotImplementedError
+        return sampling.FixedGrid(
+            sampler, seed=self._seed, classes=self._info.classes, rows=self._arrays
+        )

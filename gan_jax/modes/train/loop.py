@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 from ml_collections import ConfigDict
@@ -30,7 +30,19 @@ def local(tree: PyTree) -> PyTree:
     return jax.tree.map(lambda x: x.addressable_data(0) if isinstance(x, jax.Array) else x, tree)
 
 
-def train(config: ConfigDict, path: str, *, interrupt: Interrupt | None = None) -> int:
+class Trained(NamedTuple):
+    """How a call of `train` ended.
+
+    Attributes:
+      step: Finished steps.
+      complete: Whether they are all, or enough: the experiment's last, or an early stop.
+    """
+
+    step: int
+    complete: bool
+
+
+def train(config: ConfigDict, path: str, *, interrupt: Interrupt | None = None) -> Trained:
     """Trains the experiment of `config` in the folder `path`, or goes on where it stopped.
 
     Args:
@@ -39,8 +51,7 @@ def train(config: ConfigDict, path: str, *, interrupt: Interrupt | None = None) 
       interrupt: Tells the loop to stop; SIGTERM and Ctrl-C by default.
 
     Returns:
-      The number of finished steps: those of the experiment, or fewer where the run was
-      interrupted.
+      How far it came.
 
     Raises:
       ValueError: In one line: a config that cannot be, a folder that holds another experiment.
@@ -119,8 +130,8 @@ class _Loop:
                 telemetry.say(f"warning: {warning}")
         return self.compiled.put_state(local(state)), progress
 
-    def run(self) -> int:
-        """Trains to the end or to an interruption; returns the number of finished steps."""
+    def run(self) -> Trained:
+        """Trains to the end or to an interruption."""
         first, last = self.step, self.experiment.steps
         if first > last:
             raise ValueError(
@@ -152,7 +163,7 @@ class _Loop:
                 self.evaluation.close()
         if self.main:
             self._plot()
-        return self.step
+        return Trained(self.step, self.step == last or self._stopped_early(quietly=True))
 
     def _train_phases(self) -> None:
         """All phases from the one that the run stands in."""
@@ -192,10 +203,10 @@ class _Loop:
     def _is_over(self) -> bool:
         return self.stop.requested() or self._stopped_early()
 
-    def _stopped_early(self) -> bool:
+    def _stopped_early(self, *, quietly: bool = False) -> bool:
         if self.evaluation is None or not self.evaluation.finished:
             return False
-        if self.main:
+        if self.main and not quietly:
             telemetry.say(
                 f"stopped after step {self.step}, because the score has not improved; "
                 "config.evaluate.stop=False trains on"
