@@ -47,7 +47,7 @@ class Evaluator:
         """Fixes the protocol, and compiles the extractor at the first images.
 
         Args:
-          extractor: What sees the images; the one that `reference` was made with.
+          extractor: What computes features; the one that `reference` was made with.
           reference: The real images, with their features where `protocols.needs_features(names)`.
           names: Metrics, of `protocols.METRICS`.
           batch_size: Images at a time over all devices, rounded up to a multiple of their number.
@@ -73,15 +73,15 @@ class Evaluator:
         """Scores `count` images.
 
         Args:
-          batches: uint8 [B, H, W, C] in [0, 255], C 1 or 3, B up to `batch_size`.
+          batches: uint8 [B, H, W, C] in [0, 255], C 1 or 3, of any B.
           count: How many they are in all, at least 2.
           title: Of the progress bar; empty for none.
-          positions: Where each image stands for the Inception Score, whose splits are consecutive:
+          positions: The place of each image in the Inception Score, whose splits are consecutive:
             a permutation [count] for images that come sorted; None for images in no order.
 
         Returns:
-          `{key: value}`, each key with the extractor's name (`metrics.metric_key`); beside
-          "inception_score" its "..._std", beside "kid" its "..._std" over subsets and its
+          `{key: value}`, each key with the extractor's name (`metrics.metric_key`); next to
+          "inception_score" its "..._std", next to "kid" its "..._std" over subsets and its
           "..._standard_error".
 
         Raises:
@@ -103,20 +103,20 @@ class Evaluator:
             )
         if protocols.needs_features(self.names):
             kept = np.empty((count, dim), np.float32)
-        for seen in features.collect(self._extract(batches)):
-            stop = done + len(seen.features)
+        for part in features.collect(self._extract(batches)):
+            stop = done + len(part.features)
             if stop > count:
                 raise ValueError(f"{count} images were promised, more came")
-            total = metrics.merge_moments(total, metrics.moments(seen.features))
+            total = metrics.merge_moments(total, metrics.moments(part.features))
             if logits is not None:
                 # As many positions as there are images would grow with their number.
                 own = np.arange(done, stop) if positions is None else positions[done:stop]
-                part = metrics.inception_score_moments(
-                    seen.logits, total=count, splits=splits, positions=own
+                sums = metrics.inception_score_moments(
+                    part.logits, total=count, splits=splits, positions=own
                 )
-                logits = metrics.merge_inception_score_moments(logits, part)
+                logits = metrics.merge_inception_score_moments(logits, sums)
             if kept is not None:
-                kept[done:stop] = seen.features
+                kept[done:stop] = part.features
             done = stop
         if done != count:
             raise ValueError(f"{count} images were promised, {done} came")

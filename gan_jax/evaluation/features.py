@@ -21,7 +21,7 @@ BLOCK_ROWS = 2048
 
 
 class Features(NamedTuple):
-    """What an extractor makes of a batch.
+    """What an extractor computes of a batch.
 
     Attributes:
       features: float32 [B, D].
@@ -34,40 +34,37 @@ class Features(NamedTuple):
 
 def make_extract(
     extractor: Extractor, *, batch_size: int = BATCH_SIZE
-) -> Callable[[Iterable[np.ndarray | jax.Array]], Iterator[Features]]:
-    """A function from batches of images to their features, compiled once for each shape.
+) -> Callable[[Iterable[np.ndarray]], Iterator[Features]]:
+    """A function from batches of images to their features, compiled once for each image size.
 
     Args:
-      extractor: What sees the images.
-      batch_size: Images at a time over all devices, rounded up to a multiple of their number.
-        Smaller batches are filled up, so that a picture's features do not depend on its company.
+      extractor: What computes features.
+      batch_size: Images at a time over all devices, rounded up to a multiple of their number. Fewer
+        are filled up, so that an image's features do not depend on how many others there are.
 
     Returns:
-      `extract(batches)`, which yields the `Features` of every batch: uint8 [B, H, W, C] with B up
-      to `batch_size` and C 1 or 3, grey being repeated. It sends a batch to the devices before it
-      waits for the one before. It raises ValueError for images of another kind.
+      `extract(batches)`, which takes uint8 [B, H, W, C] of any B, C 1 or 3, gray being repeated,
+      and yields the `Features` of `batch_size` images after the other, in their order. It sends
+      images to the devices before it waits for those before. It raises ValueError for images of
+      another kind.
     """
     devices = local_devices()
     size = fitting_batch_size(batch_size, devices.count)
     params = jax.device_put(extractor.params, devices.whole)
-    apply = jax.jit(lambda params, images: extractor.apply(params, _colour(images)))
+    apply = jax.jit(lambda params, images: extractor.apply(params, _in_color(images)))
 
-    def start(images):
-        check_images(images)
-        if len(images) > size:
-            raise ValueError(f"a batch has up to {size} images, not {len(images)}")
-        filled = size - len(images)
-        if filled:
-            images = np.concatenate([images, np.zeros((filled, *images.shape[1:]), np.uint8)])
-        return apply(params, jax.device_put(images, devices.divided)), size - filled
+    def start(images: np.ndarray):
+        filled = np.zeros((size - len(images), *images.shape[1:]), np.uint8)
+        whole = np.concatenate([images, filled])
+        return apply(params, jax.device_put(whole, devices.divided)), len(images)
 
     def finish(started) -> Features:
         (features, logits), count = started
         return Features(np.asarray(features)[:count], np.asarray(logits)[:count])
 
-    def extract(batches) -> Iterator[Features]:
+    def extract(batches: Iterable[np.ndarray]) -> Iterator[Features]:
         waiting = None
-        for images in batches:
+        for images in _regrouped(batches, size):
             started = start(images)
             if waiting is not None:
                 yield finish(waiting)
@@ -78,13 +75,29 @@ def make_extract(
     return extract
 
 
-def collect(seen: Iterable[Features], rows: int = BLOCK_ROWS) -> Iterator[Features]:
-    """Puts batches together to blocks of `rows` or somewhat more, but for the last.
+def _regrouped(batches: Iterable[np.ndarray], size: int) -> Iterator[np.ndarray]:
+    """The same images in batches of `size`, but for the last one."""
+    held, count = [], 0
+    for batch in batches:
+        check_images(batch)
+        for part in batches_of(np.asarray(batch), size):
+            # Never more than two batches are held.
+            held, count = [*held, part], count + len(part)
+            if count >= size:
+                joined = np.concatenate(held)
+                yield joined[:size]
+                held, count = [joined[size:]], count - size
+    if count:
+        yield np.concatenate(held)
+
+
+def collect(parts: Iterable[Features], rows: int = BLOCK_ROWS) -> Iterator[Features]:
+    """Joins batches to blocks of `rows` or somewhat more, but for the last.
 
     Taking moments costs passes over a [D, D] matrix: by the block, not by the batch.
     """
     block: list[Features] = []
-    for part in seen:
+    for part in parts:
         block.append(part)
         if sum(len(one.features) for one in block) >= rows:
             yield _join(block)
@@ -103,7 +116,7 @@ def extract(
     """Features of an array of images.
 
     Args:
-      extractor: What sees the images.
+      extractor: What computes features.
       images: uint8 [N, H, W, C], C being 1 or 3; an array or a memory map.
       batch_size: As `make_extract`.
       title: Of a progress bar on a terminal; empty for none.
@@ -116,9 +129,9 @@ def extract(
     """
     check_images(images)
     if not len(images):
-        raise ValueError("there are no images to look at")
-    run = make_extract(extractor, batch_size=batch_size)
-    return _join(list(run(progress(batches_of(images, batch_size), len(images), title))))
+        raise ValueError("there are no images to compute features of")
+    compute = make_extract(extractor, batch_size=batch_size)
+    return _join(list(compute(progress(batches_of(images, batch_size), len(images), title))))
 
 
 def progress(
@@ -129,14 +142,14 @@ def progress(
     interval: float = 10.0,
     file: IO[str] | None = None,
 ) -> Iterator[Any]:
-    """Passes batches of `count` images on and tells how far they are: a bar, or lines.
+    """Passes batches of `count` images on and reports progress: a bar, or lines.
 
     Args:
       batches: What to pass on.
       count: Images in all.
       title: Of the bar; empty for silence.
       interval: Seconds between two lines, where the output is no terminal.
-      file: Where to; stderr by default.
+      file: Where to write; stderr by default.
     """
     file = file or sys.stderr
     if not title:
@@ -149,17 +162,17 @@ def progress(
                 yield batch
                 bar.update(len(batch))
     else:
-        yield from _told_in_lines(batches, count, title, interval, file)
+        yield from _in_lines(batches, count, title, interval, file)
 
 
-def _told_in_lines(batches, count: int, title: str, interval: float, file: IO[str]):
+def _in_lines(batches, count: int, title: str, interval: float, file: IO[str]):
     done, start = 0, time.monotonic()
-    told = start
+    last = start
     for batch in batches:
         yield batch
         done, now = done + len(batch), time.monotonic()
-        if now - told >= interval and done < count:
-            told, rate = now, done / (now - start)
+        if now - last >= interval and done < count:
+            last, rate = now, done / (now - start)
             left = telemetry.duration((count - done) / rate)
             print(
                 f"{title}: {done:,} of {count:,}, {rate:,.0f} images/s, {left} left",
@@ -169,7 +182,7 @@ def _told_in_lines(batches, count: int, title: str, interval: float, file: IO[st
 
 
 def check_images(images: Any) -> None:
-    """Refuses what is no batch of stored pictures.
+    """Refuses what is no batch of stored images.
 
     Raises:
       ValueError: If it is not uint8 [N, H, W, C] with C 1 or 3.
@@ -181,5 +194,5 @@ def check_images(images: Any) -> None:
         )
 
 
-def _colour(images: jax.Array) -> jax.Array:
+def _in_color(images: jax.Array) -> jax.Array:
     return jnp.repeat(images, 3, axis=3) if images.shape[3] == 1 else images

@@ -1,4 +1,4 @@
-"""How a score has gone so far: where it was best, and for how long it has not been."""
+"""The history of a score, for early stopping: where it was best, and since when it is not."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 
-class Watch(NamedTuple):
-    """The course of a score; part of a checkpoint's progress.
+class History(NamedTuple):
+    """The history of a score; part of a checkpoint's progress.
 
     Attributes:
       protocol: Names what the scores can be compared with; another one starts anew.
@@ -27,22 +27,22 @@ class Watch(NamedTuple):
         return self._asdict()
 
 
-def resume(protocol: str, progress: Mapping[str, Any] | None) -> Watch:
-    """The watch of an earlier start of the run, if its scores can be compared with what is next."""
+def resume(protocol: str, progress: Mapping[str, Any] | None) -> History:
+    """The history of an earlier start of the run, if the scores to come can be compared with it."""
     if progress and progress["protocol"] == protocol:
-        return Watch(**progress)
-    return Watch(protocol)
+        return History(**progress)
+    return History(protocol)
 
 
-def observe(watch: Watch, step: int, score: float, *, lower_is_better: bool) -> Watch:
-    """Takes note of a score; one that is not a number is never the best."""
-    best = watch.best
+def record(history: History, step: int, score: float, *, lower_is_better: bool) -> History:
+    """Adds a score; one that is not a number is never the best."""
+    best = history.best
     better = best is None or (score < best if lower_is_better else score > best)
     if better and not math.isnan(score):
-        return watch._replace(best=score, best_step=step, since_best=0)
-    return watch._replace(since_best=watch.since_best + 1)
+        return history._replace(best=score, best_step=step, since_best=0)
+    return history._replace(since_best=history.since_best + 1)
 
 
-def has_turned(watch: Watch, patience: int) -> bool:
+def has_not_improved(history: History, patience: int) -> bool:
     """Whether the last `patience` evaluations were all no better than one before; 0 for never."""
-    return 0 < patience <= watch.since_best
+    return 0 < patience <= history.since_best

@@ -1,4 +1,4 @@
-"""What scores are computed by, so that only numbers that can be compared look alike."""
+"""How scores are computed, so that numbers are compared only where they can be."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from gan_jax import metrics
-from gan_jax.core import Sampler
+from gan_jax.core import Category, Sampler
 from gan_jax.evaluation.reference import Reference
 
 METRICS = tuple(metrics.METRIC_TITLES)
-# Those that look at single images, not at sums over them.
+# Those that compare single images, not sums over them.
 NEED_FEATURES = ("kid", "precision", "recall", "density", "coverage")
 LOWER_IS_BETTER = ("fid", "kid")
 SPLITS = 10
@@ -41,7 +41,7 @@ def check_metrics(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def check_counts(names: Iterable[str], real: int, fake: int) -> None:
-    """Refuses too few images for what is asked for, before any has been looked at.
+    """Refuses too few images for what is asked for, before anything is computed.
 
     Raises:
       ValueError: Naming the metric and how many it needs.
@@ -67,45 +67,55 @@ def kid_subset_size(real: int, fake: int) -> int:
     return min(SUBSET_SIZE, max(2, min(real, fake) // 2))
 
 
-def run_protocol(
+def samples_protocol(
     reference: Reference,
     sampler: Sampler,
     names: Sequence[str],
     *,
     family: str,
+    sampler_name: str,
     image_shape: Sequence[int],
+    sources: Mapping[str, str],
     precision: str,
     count: int,
     seed: int,
-    truncation: float,
+    options: Mapping[str, Any],
     averaged: bool,
 ) -> dict[str, Any]:
-    """All that a run's score depends on, but for the step: `{name: JSON value}`.
+    """All that the score of a run's samples depends on, but for the step: `{name: JSON value}`.
 
     Args:
       reference: The real images.
-      sampler: Of the game.
+      sampler: A sampler of the game.
       names: Metrics.
       family: Of the run.
+      sampler_name: Its name in the game.
       image_shape: (H, W, C) of generated images.
-      precision: Of the generator's arithmetic, float32 or bfloat16.
+      sources: `{array: identity of its data set}`, of the rows that the sampler reads.
+      precision: Of the networks' arithmetic, float32 or bfloat16.
       count: Of generated images.
-      seed: Of latents and labels.
-      truncation: As `sampling.draw_latents`.
-      averaged: Whether the generator's weights are moving averages.
+      seed: Seed of the inputs.
+      options: Values of some of `sampler.options`.
+      averaged: Whether weights, and the statistics that go with them, are moving averages.
     """
-    conditional = bool(sampler.num_classes)
     return {
         **reference.protocol,
         "fake_count": count,
         "fake_shape": list(image_shape),
         "pixels": "uint8",
         "family": family,
+        "sampler": sampler_name,
         "seed": seed,
-        "truncation": truncation,
+        "options": {**sampler.options, **options},
         "precision": precision,
-        "generator_weights": "averaged" if averaged else "raw",
-        "labels": "drawn with the real images' frequencies" if conditional else "none",
+        "weights": "averaged" if averaged else "raw",
+        "statistics": "averaged" if averaged else "raw",
+        "categories": {
+            name: "uniform" if one.labels is None else "as often as in the real images"
+            for name, one in sampler.inputs.items()
+            if isinstance(one, Category)
+        },
+        "sources": dict(sources),
         **metrics_protocol(names, reference.moments.count, count),
     }
 
@@ -145,29 +155,43 @@ def describe_scores(scores: Mapping[str, float], protocol: Mapping[str, Any]) ->
 
 def describe_protocol(protocol: Mapping[str, Any]) -> str:
     """Counts, data, extractor, weights and the metrics' settings in a phrase."""
-    height, width = protocol["real_shape"][:2]
-    source = f" ({protocol['source']})" if "source" in protocol else ""
     parts = [
-        f"{protocol['fake_count']:,} generated{source} against {protocol['real_count']:,} real "
-        f"images of {width}x{height} of {protocol['data']} {protocol['split']}{_classes(protocol)}",
+        f"{protocol['fake_count']:,} generated{_kind(protocol)} against "
+        f"{protocol['real_count']:,} real images of {_size(protocol['real_shape'])} of "
+        f"{_data(protocol)}",
         f"{protocol['extractor_title']}, {protocol['resize']}, weights "
         f"{protocol['weights_sha256'][:8]}",
     ]
-    if "generator_weights" in protocol:
-        truncation = protocol["truncation"]
+    if "weights" in protocol:
         precision = "" if protocol["precision"] == "float32" else f" in {protocol['precision']}"
-        parts.append(
-            f"{protocol['generator_weights']} generator weights{precision}, "
-            f"{f'truncation {truncation:g}' if truncation else 'no truncation'}, "
-            f"seed {protocol['seed']}"
+        options = "".join(
+            f", no {name}" if value is None else f", {name} {value}"
+            for name, value in protocol["options"].items()
         )
+        parts.append(f"{protocol['weights']} weights{precision}{options}, seed {protocol['seed']}")
     parts += [f"{key.replace('_', ' ')} {protocol[key]:,}" for key in SETTINGS if key in protocol]
     return "; ".join(parts)
 
 
-def _classes(protocol: Mapping[str, Any]) -> str:
-    """Which classes the real images are of, where they are not all there are."""
-    classes, known = protocol["classes"], protocol.get("num_classes", 0)
-    if not known or len(classes) == known:
-        return ""
-    return f", only {', '.join(map(str, classes))}"
+def _kind(protocol: Mapping[str, Any]) -> str:
+    """Where generated images are from, or their size where it is not that of the real ones."""
+    if "source" in protocol:
+        return f" ({protocol['source']})"
+    if protocol["fake_shape"][:2] != protocol["real_shape"][:2]:
+        return f" ({_size(protocol['fake_shape'])})"
+    return ""
+
+
+def _size(shape: Sequence[int]) -> str:
+    return f"{shape[1]}x{shape[0]}"
+
+
+def _data(protocol: Mapping[str, Any]) -> str:
+    """Which real images they are: their array and classes, where there are others too."""
+    array = "" if protocol["array"] == "image" else f" ({protocol['array']})"
+    only = [
+        f", only {', '.join(names)}"
+        for labels, names in protocol["classes"].items()
+        if len(names) < protocol["num_classes"][labels]
+    ]
+    return f"{protocol['data']} {protocol['split']}{array}{''.join(only)}"

@@ -1,4 +1,4 @@
-"""What real images look like to an extractor, kept so that it is computed once."""
+"""Statistics of real images, kept so that they are computed once."""
 
 from __future__ import annotations
 
@@ -9,48 +9,47 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gan_jax import data
-from gan_jax.evaluation import feature_cache as feature_store
-from gan_jax.evaluation import features
+from gan_jax.data import Dataset
+from gan_jax.evaluation import feature_cache, features
 from gan_jax.images import batches_of
 from gan_jax.metrics import Extractor, Moments, merge_moments, moments
 
 
 class Reference(NamedTuple):
-    """Real images, as an extractor sees them.
+    """The features of real images.
 
     Attributes:
-      moments: Of their features.
-      features: float32 [N, D], a read-only memory map; None where nobody asked for them.
-      label_frequencies: float64 [num_classes], which sum to 1; empty for data without labels.
-      protocol: What it was computed from, `{name: JSON value}`.
+      moments: Of the features.
+      features: float32 [N, D], a read-only memory map; None where they were not asked for.
+      protocol: What they were computed from, `{name: JSON value}`.
     """
 
     moments: Moments
     features: np.ndarray | None
-    label_frequencies: np.ndarray
     protocol: dict[str, Any]
 
 
 def make_reference(
     extractor: Extractor,
-    dataset: data.ImageDataset,
+    dataset: Dataset,
     *,
+    array: str = "image",
     count: int = 0,
     keep_features: bool = False,
     cache_dir: str | Path | None = None,
     batch_size: int = features.BATCH_SIZE,
     title: str = "real images",
 ) -> Reference:
-    """Looks at real images, or reads what was kept of an earlier look.
+    """Computes the features of real images, or reads what an earlier call kept.
 
     Args:
-      extractor: What sees them.
-      dataset: The images.
+      extractor: What computes features.
+      dataset: The data set.
+      array: The name of its images to compare with.
       count: How many, chosen at random but always the same; 0 for all.
       keep_features: Whether single features are wanted (KID, precision, recall, density, coverage)
         and not only their moments (FID).
-      cache_dir: Where to keep results, by extractor and content of the images; None for the place
+      cache_dir: Where to keep results, by extractor and identity of the images; None for the place
         of decoded images.
       batch_size: Images at a time.
       title: Of the progress bar.
@@ -66,38 +65,41 @@ def make_reference(
             f"{len(dataset)} here, take 2 to {len(dataset)}"
         )
     chosen = _choose(len(dataset), count)
-    entry = feature_store.Entry.of(extractor, dataset, chosen, cache_dir=cache_dir)
+    entry = feature_cache.Entry.of(extractor, dataset, chosen, array=array, cache_dir=cache_dir)
     protocol = {
         "data": dataset.name,
         "split": dataset.split,
-        "classes": [_class_name(dataset, label) for label in dataset.present_classes],
-        "num_classes": len(dataset.class_names),
+        "array": array,
+        "classes": {
+            name: [names[label] for label in dataset.present_classes(name)]
+            for name, names in dataset.class_names.items()
+        },
+        "num_classes": {name: len(names) for name, names in dataset.class_names.items()},
         "real_count": count,
         "real_size": len(dataset),
-        "real_shape": list(dataset.images.shape[1:]),
-        "real_sha256": entry.images_sha256,
+        "real_shape": list(dataset.arrays[array].shape[1:]),
+        "real_identity": entry.images_identity,
         "extractor": extractor.name,
         "extractor_title": extractor.title,
         "resolution": extractor.resolution,
         "resize": extractor.resize,
         "weights_sha256": extractor.weights_sha256,
     }
-    look = functools.partial(_look, extractor, dataset, chosen, batch_size, title)
-    frequencies = _frequencies(dataset, chosen)
-    return Reference(*_recall(entry, look, keep_features), frequencies, protocol)
+    compute = functools.partial(_compute, extractor, dataset, chosen, array, batch_size, title)
+    return Reference(*_read_or_compute(entry, compute, keep_features), protocol)
 
 
-def _recall(
-    entry: feature_store.Entry, look: Callable[[], Iterator[np.ndarray]], keep_features: bool
+def _read_or_compute(
+    entry: feature_cache.Entry, compute: Callable[[], Iterator[np.ndarray]], keep_features: bool
 ) -> tuple[Moments, np.ndarray | None]:
-    """What is kept; what is not comes from a new look, and is kept then."""
+    """What is kept; what is not is computed, and kept then."""
     known, kept = entry.read_moments(), None
     if keep_features or known is None:
         kept = entry.read_features()
     if keep_features and kept is None:
-        kept = entry.write_features(look())
+        kept = entry.write_features(compute())
     if known is None:
-        blocks = look() if kept is None else batches_of(kept, features.BLOCK_ROWS)
+        blocks = compute() if kept is None else batches_of(kept, features.BLOCK_ROWS)
         known = functools.reduce(merge_moments, map(moments, blocks))
         entry.write_moments(known)
     return known, kept if keep_features else None
@@ -110,27 +112,16 @@ def _choose(size: int, count: int) -> np.ndarray | None:
     return np.sort(np.random.default_rng(0).permutation(size)[:count])
 
 
-def _class_name(dataset: data.ImageDataset, label: int) -> str | int:
-    return dataset.class_names[label] if dataset.class_names else label
-
-
-def _frequencies(dataset: data.ImageDataset, chosen: np.ndarray | None) -> np.ndarray:
-    classes = len(dataset.class_names)
-    if not classes:
-        return np.zeros(0)
-    labels = dataset.labels if chosen is None else dataset.labels[chosen]
-    return np.bincount(labels, minlength=classes) / len(labels)
-
-
-def _look(
+def _compute(
     extractor: Extractor,
-    dataset: data.ImageDataset,
+    dataset: Dataset,
     chosen: np.ndarray | None,
+    array: str,
     batch_size: int,
     title: str,
 ) -> Iterator[np.ndarray]:
     count = len(dataset) if chosen is None else len(chosen)
-    batches = feature_store.batches(dataset, chosen, batch_size)
-    run = features.make_extract(extractor, batch_size=batch_size)
-    for seen in features.collect(run(features.progress(batches, count, title))):
-        yield seen.features
+    batches = feature_cache.batches(dataset, chosen, batch_size, array=array)
+    extract = features.make_extract(extractor, batch_size=batch_size)
+    for block in features.collect(extract(features.progress(batches, count, title))):
+        yield block.features

@@ -29,7 +29,7 @@ def make_result(
       protocol: What they depend on.
       step: Of the checkpoint; None for images of unknown origin.
       count: Images that were scored.
-      seconds: That it took to draw, look and score.
+      seconds: That it took to generate and score them.
       in_training: Whether the run scored itself.
 
     Returns:
@@ -62,12 +62,15 @@ def keep_result(folder: Path, result: Mapping[str, Any]) -> Path:
 
 
 def drop_results_after(folder: Path, step: int) -> None:
-    """Drops what a run that goes on at `step` had found of itself later: it will be found again."""
+    """Drops the results of later steps that a run kept which goes on at `step`.
+
+    It will evaluate these steps again. Results of `--mode=evaluate` stay.
+    """
     for path in folder.glob("step_*.json"):
         try:
             result = json.loads(path.read_text())
             later = bool(result["in_training"]) and result["step"] > step
         except (OSError, ValueError, KeyError, TypeError):
-            continue  # Not ours to judge.
+            continue  # Not a result of ours.
         if later:
             path.unlink()

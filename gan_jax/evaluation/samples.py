@@ -1,60 +1,63 @@
-"""Scores of a run while it trains."""
+"""Scores of the samples of a run."""
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-from gan_jax import core, metrics
-from gan_jax.data import ImageDataset
-from gan_jax.evaluation import evaluator as evaluation
-from gan_jax.evaluation import protocols
+import numpy as np
+
+from gan_jax import metrics, sampling
+from gan_jax.core import FromData, Sampler, Weights
+from gan_jax.data import Dataset, Streams
+from gan_jax.evaluation import features, protocols
+from gan_jax.evaluation.evaluator import Evaluator
 from gan_jax.evaluation.reference import make_reference
-from gan_jax.metrics import make_extractor
-from gan_jax.sampling import fakes
+from gan_jax.metrics import Extractor
 
 
-def _digest(value: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
+class _CancelledError(Exception):
+    """There is something more urgent than to score."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Scoring:
-    """What scores a state: the extractor, the real images' statistics, the compiled generator.
+class SampleEvaluator:
+    """Scores the samples of a state; as `make_sample_evaluator` returns it.
 
     Attributes:
-      evaluator: Of this run's metrics.
-      fakes: As `fakes.make_fakes` returns it.
-      count: Images to draw.
-      protocol: All of it but the step.
+      evaluator: Of the metrics, against the real images.
+      generate: Of the sampler, compiled.
+      inputs_of: From the numbers of images to their inputs.
+      count: Images to generate.
+      protocol: All that the scores depend on but the step.
     """
 
-    evaluator: evaluation.Evaluator
-    draw: Any
+    evaluator: Evaluator
+    generate: sampling.Generate
+    inputs_of: sampling.InputsOf
     count: int
-    protocol: dict[str, Any]
+    protocol: Mapping[str, Any]
 
     def __call__(
-        self, state: core.GanState, give_up: Callable[[], bool] = lambda: False
+        self, weights: Weights, *, cancelled: Callable[[], bool] = lambda: False, title: str = ""
     ) -> dict[str, float] | None:
-        """The scores of a state, by key.
+        """The scores, by key; None if cancelled.
 
         Args:
-          state: Whole on this process's devices.
-          give_up: Asked between batches; None is returned once it says so.
+          weights: What the sampler reads.
+          cancelled: Asked between batches, whether to stop.
+          title: Of the progress bar; empty for none.
         """
-        images = self.draw(
-            core.sampling_params(state),
-            state.variables,
-            self.count,
-            self.evaluator.reference.label_frequencies,
-        )
+        batches = self.generate.numbered(weights, self.inputs_of, self.count)
         try:
-            return self.evaluator.score(_until(images, give_up), self.count)
-        except _GivenUpError:
+            return self.evaluator.score(_until(batches, cancelled), self.count, title=title)
+        except _CancelledError:
             return None
 
     @property
@@ -86,72 +89,142 @@ class Scoring:
         return _digest(self.protocol)
 
 
-class _GivenUpError(Exception):
-    """Somebody has something better to do than to score."""
-
-
-def _until(batches: Iterable[Any], give_up: Callable[[], bool]) -> Iterator[Any]:
-    for batch in batches:
-        if give_up():
-            raise _GivenUpError
-        yield batch
-
-
-def make_scoring(
-    sampler: core.Sampler,
-    dataset: ImageDataset,
+def make_evaluator(
+    extractor: Extractor,
+    streams: Streams,
+    array: str,
+    names: Sequence[str],
     *,
-    family: str,
-    precision: str,
-    extractor: str,
-    weights: str | None,
-    names: tuple[str, ...],
     num_images: int,
-    num_real: int,
-    averaged: bool,
-    cache_dir: str | None,
-) -> Scoring:
-    """Reads the extractor and looks at the real images.
+    num_real: int = 0,
+    cache_dir: str | Path | None = None,
+    batch_size: int = features.BATCH_SIZE,
+) -> Evaluator:
+    """Computes the features of the real images, or reads what is kept of them.
 
     Args:
-      sampler: Of the game.
-      dataset: What the run trains on, and is compared with.
-      family: Of the run.
-      precision: Of its networks' arithmetic.
-      extractor: A name of `gan_jax.metrics.EXTRACTORS`.
-      weights: Its file of weights; None for where it looks.
+      extractor: What computes features.
+      streams: The data.
+      array: The images to compare with: a sampler's `target`.
       names: Metrics; the first says which checkpoint is best.
-      num_images: Images to draw for a score.
+      num_images: Images that will be scored.
       num_real: Real images, 0 for all.
-      averaged: Whether the state has averaged weights to draw from.
       cache_dir: Where to keep what is computed of the real images.
+      batch_size: Images at a time over all devices.
 
     Raises:
-      ValueError: If a name is unknown, a number cannot be, or weights are damaged.
-      OSError: If weights cannot be had.
+      ValueError: If a name is unknown, or there are too few images.
+      OSError: If a result cannot be written.
     """
-    names = protocols.check_metrics(names)
+    names, dataset = protocols.check_metrics(names), stream_of(streams, array)
     protocols.check_counts(names, num_real or len(dataset), num_images)
-    seen_by = make_extractor(extractor, weights=weights)
     reference = make_reference(
-        seen_by,
+        extractor,
         dataset,
+        array=array,
         count=num_real,
         keep_features=protocols.needs_features(names),
         cache_dir=cache_dir,
+        batch_size=batch_size,
     )
-    evaluator = evaluation.Evaluator(seen_by, reference, names)
-    draw = fakes.make_fakes(sampler, seed=0, truncation=0.0, batch_size=evaluator.batch_size)
-    protocol = protocols.run_protocol(
-        reference,
+    return Evaluator(extractor, reference, names, batch_size=batch_size)
+
+
+def make_sample_evaluator(
+    evaluator: Evaluator,
+    sampler: Sampler,
+    weights: Weights,
+    streams: Streams,
+    *,
+    family: str,
+    sampler_name: str,
+    precision: str,
+    count: int,
+    averaged: bool,
+    seed: int = 0,
+    options: Mapping[str, Any] = MappingProxyType({}),
+) -> SampleEvaluator:
+    """Makes what scores the samples of a run.
+
+    Args:
+      evaluator: As `make_evaluator` makes it for the sampler's `target`.
+      sampler: A sampler of the game.
+      weights: What it reads, or the shapes of it.
+      streams: The data: rows that the sampler reads, and how often each label occurs.
+      family: Of the run.
+      sampler_name: Its name in the game.
+      precision: Of the networks' arithmetic.
+      count: Images to generate.
+      averaged: Whether weights, and the statistics that go with them, are moving averages.
+      seed: Seed of the inputs.
+      options: Values of some of `sampler.options`.
+
+    Raises:
+      ValueError: If the sampler has no such option or refuses its value, or if the data lacks what
+        it reads.
+    """
+    inputs_of = functools.partial(
+        sampling.inputs,
         sampler,
-        names,
+        seed=seed,
+        frequencies=label_frequencies(streams),
+        rows={name: array for one in streams.values() for name, array in one.arrays.items()},
+    )
+    shape = sampling.image_shape(sampler, weights, inputs_of(np.arange(1)), options=options)
+    protocol = protocols.samples_protocol(
+        evaluator.reference,
+        sampler,
+        evaluator.names,
         family=family,
-        image_shape=dataset.images.shape[1:],
+        sampler_name=sampler_name,
+        image_shape=sampling.image_shape(
+            sampler, weights, inputs_of(np.arange(1)), options=options
+        ),
+        sources={
+            one.array: stream_of(streams, one.array).identity
+            for one in sampler.inputs.values()
+            if isinstance(one, FromData)
+        },
         precision=precision,
-        count=num_images,
-        seed=0,
-        truncation=0.0,
+        count=count,
+        seed=seed,
+        options=options,
         averaged=averaged,
     )
-    return Scoring(evaluator, draw, num_images, protocol)
+    generate = sampling.make_generate(sampler, options=options)
+    return SampleEvaluator(evaluator, generate, inputs_of, count, protocol)
+
+
+def stream_of(streams: Streams, array: str) -> Dataset:
+    """The data set that has an array.
+
+    Raises:
+      ValueError: If none has it.
+    """
+    for dataset in streams.values():
+        if array in dataset.arrays:
+            return dataset
+    known = ", ".join(name for dataset in streams.values() for name in dataset.arrays)
+    raise ValueError(f"the data has no array '{array}', it has {known}")
+
+
+def label_frequencies(streams: Streams) -> dict[str, np.ndarray]:
+    """How often each class occurs: `{array of labels: float64 [num_classes]}`, each sums to 1."""
+    return {
+        name: np.bincount(dataset.arrays[name], minlength=len(names)) / len(dataset)
+        for dataset in streams.values()
+        for name, names in dataset.class_names.items()
+    }
+
+
+def _until(
+    batches: Iterable[sampling.Generated], cancelled: Callable[[], bool]
+) -> Iterator[np.ndarray]:
+    for batch in batches:
+        if cancelled():
+            raise _CancelledError
+        yield batch.images
+
+
+def _digest(value: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
