@@ -57,11 +57,11 @@ def cache_directory(chosen: str | Path | None = None) -> Path:
     return Path(chosen).expanduser() if chosen else default_directory()
 
 
-def path_for(directory: Path, stem: str, key: Mapping[str, Any], ending: str = "images") -> Path:
-    """Returns where the file belongs that is described by `key` (JSON values)."""
+def path_for(directory: Path, stem: str, key: Mapping[str, Any]) -> Path:
+    """Returns where a file belongs that `key` (JSON values) describes; the name has no ending."""
     digest = hashlib.sha256(files.canonical_json(key)).hexdigest()[:16]
     readable = "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "_" for c in stem)
-    return directory / f"{readable[:80]}-{digest}.{ending}"
+    return directory / f"{readable[:80]}-{digest}"
 
 
 def read(path: Path, key: Mapping[str, Any]) -> Decoded | None:
@@ -132,6 +132,7 @@ def through_cache(
       OSError: the disk is full.
     """
     path = path_for(directory, stem, key)
+    path = path.with_name(f"{path.name}.images")
     decoded = read(path, key)
     if decoded is not None:
         return decoded

@@ -12,7 +12,7 @@ CLASS_GROUPS = {
 }
 
 
-def nearest(name: str, valid: Sequence[str]) -> str:
+def suggest(name: str, valid: Sequence[str]) -> str:
     """Returns `did you mean a, b?`, or the valid names where none is near.
 
     Args:
@@ -70,7 +70,7 @@ def _labels_of(item, class_names, groups, name) -> tuple[int, ...]:
         if item in groups:
             return groups[item]
         if not item.lstrip("-").isdecimal():
-            hint = nearest(item, [*class_names, *groups])
+            hint = suggest(item, [*class_names, *groups])
             raise ValueError(f"unknown class {item!r} of data set {name!r}; {hint}")
     elif isinstance(item, bool) or not isinstance(item, int | np.integer):
         raise ValueError(f"a class is a name or a label, not {item!r}")

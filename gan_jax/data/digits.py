@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from gan_jax.data.classes import nearest
+from gan_jax.data.classes import suggest
 from gan_jax.data.dataset import Dataset, from_arrays
 from gan_jax.data.decoding import fit
 
@@ -22,7 +22,7 @@ def digits(*, split: str, size: tuple[int, int], channels: int | None) -> Datase
     from sklearn.datasets import load_digits
 
     if split != "train":
-        raise ValueError(f"data set 'digits' has no split {split!r}; {nearest(split, ['train'])}")
+        raise ValueError(f"data set 'digits' has no split {split!r}; {suggest(split, ['train'])}")
     small, labels = load_digits(return_X_y=True)
     images = np.stack([_enlarge(s.reshape(8, 8), size) for s in small])[..., None]
     arrays = {

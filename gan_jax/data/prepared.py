@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from gan_jax.data import preparation
-from gan_jax.data.classes import nearest
+from gan_jax.data.classes import suggest
 from gan_jax.data.sources import Example, Source
 from gan_jax.data.tfrecord import TFRecords
 
@@ -76,7 +76,7 @@ def _builder(name: str, directory: str | None) -> Any:
         known = ["digits", *tfds.list_builders(with_community_datasets=False)]
         base = re.split("[/:]", name)[0]
         raise ValueError(
-            f"unknown data set {name!r}; {nearest(base, known)} "
+            f"unknown data set {name!r}; {suggest(base, known)} "
             "(also valid: 'folder:PATH' for images of your own)"
         ) from e
     except Exception as e:
@@ -92,7 +92,7 @@ def _why_no_builder(tfds: Any, name: str, error: Exception) -> str:
     if config and "/".join(config) not in configs:
         if not configs:
             return f"data set {base!r} has no configs; name it without {'/'.join(config)!r}"
-        return f"data set {base!r} has no config {config[0]!r}; {nearest(config[0], configs)}"
+        return f"data set {base!r} has no config {config[0]!r}; {suggest(config[0], configs)}"
     return f"data set {name!r} cannot be used: {preparation.one_line(error)}"
 
 
@@ -121,7 +121,7 @@ def _split_length(builder: Any, split: str, name: str) -> int:
     for part in split.split("+"):
         base = part.split("[")[0].strip()
         if base not in (*splits, "all"):
-            raise ValueError(f"data set {name!r} has no split {base!r}; {nearest(base, splits)}")
+            raise ValueError(f"data set {name!r} has no split {base!r}; {suggest(base, splits)}")
     try:
         length = builder.info.splits[split].num_examples
     except Exception as e:

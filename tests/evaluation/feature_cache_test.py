@@ -6,8 +6,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import threading
-import time
 
 import numpy as np
 import pytest
@@ -23,12 +21,19 @@ FEATURES = np.random.default_rng(1).normal(size=(COUNT, DIM)).astype(np.float32)
 @pytest.fixture
 def dataset():
     images = np.random.default_rng(0).integers(0, 256, (COUNT, 8, 8, 3), np.uint8)
-    return data.ImageDataset(images, np.zeros(COUNT, np.int32), (), "näme/of it", "train")
+    return data.from_arrays({"image": images}, name="näme/of it.2")
 
 
 @pytest.fixture
 def entry(toy_extractor, dataset, tmp_path):
     return Entry.of(toy_extractor, dataset, cache_dir=tmp_path / "cache")
+
+
+class Unreadable(np.ndarray):
+    """Images that must not be read."""
+
+    def __getitem__(self, index):
+        raise AssertionError("the images were read")
 
 
 def files_of(entry):
@@ -46,7 +51,7 @@ def test_features_come_back_as_a_read_only_map(entry):
         assert not found.flags.writeable
     (file,) = files_of(entry)
     assert file.name.isascii()
-    assert file.name.startswith("n_me_of_it-train-toy-40-")
+    assert file.name.startswith("n_me_of_it.2-train-toy-40-")
 
 
 def test_moments_come_back(entry):
@@ -65,6 +70,35 @@ def test_rows_that_are_all_of_them_and_none_are_the_same_entry(toy_extractor, da
     assert of(np.arange(COUNT)) == of(None)
     assert of(np.arange(COUNT - 1)).path != of(None).path
     assert of(np.arange(1, COUNT)).path != of(np.arange(COUNT - 1)).path
+
+
+def test_the_entry_is_of_the_chosen_images_and_not_of_where_they_came_from(toy_extractor, tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (COUNT, 8, 8, 3), np.uint8)
+    pairs = {"left": images, "right": images[::-1]}
+
+    def identity(arrays, array, rows=None, **options):
+        dataset = data.from_arrays(arrays, **options)
+        entry = Entry.of(toy_extractor, dataset, rows, array=array, cache_dir=tmp_path)
+        return entry.images_identity
+
+    known = identity(pairs, "left")
+    assert identity(dict(pairs), "left", name="copy", split="all") == known
+    others = [
+        identity(pairs, "right"),
+        identity(pairs, "left", np.arange(3)),
+        identity(pairs, "left", np.arange(4)),
+        identity({**pairs, "left": images ^ 1}, "left"),
+    ]
+    assert len({known, *others}) == 5
+
+
+def test_naming_an_entry_reads_no_images(toy_extractor, tmp_path):
+    images = Unreadable((9, 8, 8, 1), np.uint8)
+    dataset = data.Dataset({"image": images}, {}, "x", "train", "0f")
+    for rows, count in ((None, 9), (np.arange(4), 4)):
+        assert Entry.of(toy_extractor, dataset, rows, cache_dir=tmp_path).count == count
+    with pytest.raises(AssertionError, match="were read"):
+        next(feature_store.batches(dataset, None, 2))
 
 
 def test_any_changed_byte_is_noticed(entry):
@@ -130,27 +164,6 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(entry, monkeypatch):
     assert files_of(entry) == []
 
 
-def test_it_is_on_the_disk_before_it_is_in_place(entry, monkeypatch):
-    done = []
-    fsync, replace = os.fsync, os.replace
-    monkeypatch.setattr(os, "fsync", lambda *a: done.append("fsync") or fsync(*a))
-    monkeypatch.setattr(os, "replace", lambda *a: done.append("replace") or replace(*a))
-    entry.write_features([FEATURES])
-    assert done == ["fsync", "replace"]
-
-
-def test_only_what_was_abandoned_a_day_ago_is_removed(entry):
-    folder = entry.path.parent
-    folder.mkdir()
-    names = [".a.partial", ".b.partial", "c.partial", ".d.tmp"]
-    for name in names:
-        (folder / name).write_text("x")
-        if name != ".b.partial":
-            os.utime(folder / name, (time.time() - 90_000,) * 2)
-    entry.write_features([FEATURES])
-    assert {file.name for file in files_of(entry)} & set(names) == set(names[1:])
-
-
 def test_sigterm_leaves_nothing(tmp_path):
     code = """
         import pathlib, sys, time
@@ -174,36 +187,11 @@ def test_sigterm_leaves_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_whoever_listens_for_sigterm_keeps_listening(entry):
-    def listener(signum, frame):
-        pass
-
-    seen = []
-
-    def blocks():
-        seen.append(signal.getsignal(signal.SIGTERM))
-        yield FEATURES
-
-    old = signal.signal(signal.SIGTERM, listener)
-    try:
-        entry.write_features(blocks())
-        thread = threading.Thread(target=lambda: entry.write_features(blocks()))
-        thread.start()
-        thread.join()
-        assert signal.getsignal(signal.SIGTERM) is listener
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        entry.write_features(blocks())
-        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-    finally:
-        signal.signal(signal.SIGTERM, old)
-    assert seen[:2] == [listener, listener]
-    assert seen[2] not in (listener, signal.SIG_DFL)
-
-
 def test_batches_are_the_chosen_rows_in_order(dataset):
     rows = np.array([3, 1, 4, 1, 5])
     found = list(feature_store.batches(dataset, rows, 2))
     assert [len(part) for part in found] == [2, 2, 1]
-    np.testing.assert_array_equal(np.concatenate(found), dataset.images[rows])
+    images = dataset.arrays["image"]
+    np.testing.assert_array_equal(np.concatenate(found), images[rows])
     whole = np.concatenate(list(feature_store.batches(dataset, None, 7)))
-    np.testing.assert_array_equal(whole, dataset.images)
+    np.testing.assert_array_equal(whole, images)
