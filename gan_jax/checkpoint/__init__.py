@@ -1,4 +1,4 @@
-"""Checkpoints of any pytree: asynchronous, crash-safe, checked on the way back in."""
+"""Checkpoints of any pytree: asynchronous, crash-safe, verified when read."""
 
 from gan_jax.checkpoint.checkpointer import Checkpointer
 from gan_jax.checkpoint.errors import CheckpointError

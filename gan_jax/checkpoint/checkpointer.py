@@ -1,17 +1,18 @@
-"""Checkpoints of any pytree: asynchronous, crash-safe, checked on the way back in.
+"""Checkpoints of any pytree: asynchronous, crash-safe, verified when read.
 
-Orbax's ``CheckpointManager`` writes them; this module adds what a long run needs beside it:
+Orbax's ``CheckpointManager`` writes them; this module adds what a long run needs:
 
 * ``save`` returns as soon as the state is copied to the host, so its buffers may be donated to the
   next step at once, and the write goes on in the background;
 * every checkpoint carries the shape, dtype and CRC-32 of each leaf, written in the same atomic
   commit, so a truncated file or a flipped bit is found and the next older checkpoint is used;
 * leaves are stored by name as plain host arrays, so a checkpoint does not depend on the classes of
-  the state, nor on the devices or the number of processes that wrote it;
+  the state, nor on the devices or the number of processes that wrote it, and a part of it can be
+  read without the rest;
 * a write that fails (full disk) is one clear line, and the older checkpoints are still there.
 
-A directory of checkpoints holds one folder a step, named by the step. A folder gets that name only
-when it is whole: what a killed process left half-written has another name, is ignored, and is
+A directory of checkpoints holds one folder per step, named by the step. A folder gets that name
+only when it is whole: what a killed process left half-written has another name, is ignored, and is
 removed by the first ``save`` of the next run. Reading changes nothing on disk, so samples can be
 drawn from a run that is still training.
 """
@@ -24,11 +25,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import jax
-import numpy as np
 from absl import logging
 
-from gan_jax.checkpoint import errors, files, leaves, orbax_manager
-from gan_jax.checkpoint.errors import CheckpointError, DamagedError
+from gan_jax.checkpoint import errors, files, leaves, orbax_manager, reading
+from gan_jax.checkpoint.errors import CheckpointError
 
 PyTree = Any
 
@@ -39,9 +39,11 @@ _DAMAGED = "damaged-{}"
 class Checkpointer:
     """Saves and restores the checkpoints of one run.
 
-    Nothing is created, cleaned or changed on disk before the first ``save``. With several
-    processes (``jax.distributed``) every process calls every method in the same order, with the
-    same replicated arrays, on a directory that all of them see; process 0 writes.
+    Nothing is created or changed on disk, and no thread is started, before the first ``save``.
+    With several processes (``jax.distributed``) every process calls ``save``, ``wait`` and
+    ``close`` in the same order, with the same replicated arrays, on a directory that all of them
+    see; process 0 writes. A process that reads, with no write under way, waits for no other; those
+    that go on to ``save`` must all have called the same ``restore``.
 
     Usable as a context manager; leaving it waits for the write under way.
     """
@@ -50,7 +52,7 @@ class Checkpointer:
         """Names the directory and what to keep in it.
 
         Args:
-          directory: Folder of the checkpoints; made by the first ``save``.
+          directory: Folder of the checkpoints; created by the first ``save``.
           keep: How many of the newest checkpoints to keep, at least 1. An older one is removed
             only after a newer one is whole on disk.
           asynchronous: Whether ``save`` leaves the writing to a background thread.
@@ -66,7 +68,6 @@ class Checkpointer:
         self._manager: orbax_manager.Manager | None = None
         self._in_flight: int | None = None
         self._damaged: list[int] = []
-        orbax_manager.quieten()
 
     def __enter__(self) -> "Checkpointer":
         return self
@@ -78,18 +79,12 @@ class Checkpointer:
         try:
             self.close()
         except CheckpointError as error:
-            # The exception that is already on its way out is the one the user has to see.
+            # The user has to see the exception that is being raised already.
             logging.error("%s", error)
 
     def all_steps(self) -> list[int]:
         """Returns the steps of the checkpoints that are whole on disk, ascending."""
-        if not self._directory.is_dir():
-            return []
-        return sorted(
-            int(entry.name)
-            for entry in self._directory.iterdir()
-            if entry.name.isdecimal() and entry.is_dir()
-        )
+        return reading.all_steps(self._directory)
 
     def latest_step(self) -> int | None:
         """Returns the newest step that is whole on disk, or None where there is none."""
@@ -144,12 +139,15 @@ class Checkpointer:
 
         Args:
           template: Pytree of ``jax.ShapeDtypeStruct`` or arrays with the wanted structure, shapes
-            and dtypes. A leaf with a sharding is placed by it, one without on the default device;
-            a NumPy leaf comes back as NumPy, a Python number as a Python number. None returns
-            nested dicts of NumPy arrays (and typed keys) keyed by the names of the containers,
-            whatever devices there are now; tuples become dicts keyed "0", "1", …
+            and dtypes. Leaves are matched by the names of their containers: a dict of the keys
+            "params" and "ema" fits a dataclass of these fields. A leaf with a sharding is placed
+            by it, one without on the default device; a NumPy leaf comes back as NumPy, a Python
+            number as a Python number. None returns nested dicts of NumPy arrays (and typed keys)
+            keyed by the names of the containers, whatever devices there are now; tuples become
+            dicts keyed "0", "1", …
           step: The step to restore; None takes the newest.
-          partial: Whether ``template`` may leave out parts of the checkpoint.
+          partial: Whether ``template`` may leave out parts of the checkpoint. These are not read,
+            and damage that only concerns them may stay unnoticed.
 
         Returns:
           The step, the state, the progress given to ``save``, and one line for every damaged
@@ -160,38 +158,40 @@ class Checkpointer:
             it holds other leaves than ``template`` asks for (the first that differs is named).
         """
         self.wait()
-        steps = self.all_steps()
-        if not steps:
-            raise CheckpointError(f"there is no checkpoint in {self._directory}")
-        if step is not None and step not in steps:
-            raise CheckpointError(
-                f"there is no checkpoint of step {step} in {self._directory}; "
-                f"there are: {', '.join(map(str, steps))}"
-            )
-        candidates = [step] if step is not None else steps[::-1]
-        damage: dict[int, str] = {}
-        for candidate in candidates:
-            try:
-                record, arrays = self._read(candidate)
-            except DamagedError as error:
-                damage[candidate] = str(error)
-                continue
-            if template is None:
-                state = leaves.nest(record, arrays)
-            else:
-                leaves.check_template(template, record, partial=partial)
-                state = leaves.fill(template, record, arrays)
-            self._damaged = list(damage)
-            warnings = [
-                f"checkpoint {bad} in {self._directory} is damaged ({reason}); "
-                f"using checkpoint {candidate}"
-                for bad, reason in damage.items()
-            ]
-            return candidate, state, record["progress"], warnings
-        reasons = "; ".join(f"{bad}: {reason}" for bad, reason in damage.items())
-        raise CheckpointError(
-            f"no checkpoint in {self._directory} can be used, all asked for are damaged ({reasons})"
+        found, (record, arrays), damage = reading.newest(
+            self._directory,
+            lambda folder: reading.read_arrays(folder, template, partial=partial),
+            step,
         )
+        if template is None:
+            state = leaves.nest(record, arrays)
+        else:
+            state = leaves.fill(template, record, arrays)
+        self._damaged = list(damage)
+        warnings = reading.passed_over(self._directory, damage, found)
+        return found, state, record["progress"], warnings
+
+    def progress(self, step: int | None = None) -> tuple[int, dict[str, Any]]:
+        """Reads what was given to ``save`` as progress, and no array.
+
+        A checkpoint whose record is damaged is passed over for the next older one, with a warning
+        in the log, unless ``step`` asks for it. Whether the arrays are whole is not known.
+
+        Args:
+          step: The step to read; None takes the newest.
+
+        Returns:
+          The step and its progress.
+
+        Raises:
+          CheckpointError: If there is no checkpoint, none of step ``step``, or none whose record
+            can be read.
+        """
+        self.wait()
+        found, record, damage = reading.newest(self._directory, reading.read_record, step)
+        for line in reading.passed_over(self._directory, damage, found):
+            logging.warning("%s", line)
+        return found, record["progress"]
 
     def wait(self) -> None:
         """Waits until the write under way is on disk.
@@ -226,23 +226,11 @@ class Checkpointer:
             temporary = list(self._directory.glob(f"{self._in_flight}{orbax_manager.TEMPORARY}*"))
             files.seal(temporary[0] if temporary else final)
 
-    def _read(self, step: int) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        """Returns the record and the verified arrays {name: array} of one checkpoint."""
-        try:
-            files.verify(self._directory / str(step))
-            arrays, record = orbax_manager.read(self._directory, step)
-            return record, leaves.verify(step, record, arrays)
-        except DamagedError:
-            raise
-        except Exception as error:
-            # Whatever a damaged file makes Orbax raise, the answer is the same: pass it over.
-            raise DamagedError(errors.reason(error)) from error
-
     def _write_failed(self, step: int, error: Exception) -> CheckpointError:
         self._in_flight = None
         self._drop_manager()
         if jax.process_index() == 0 and self._directory.is_dir():
-            # On a full disk the room of the half-written checkpoint is needed at once.
+            # On a full disk the space of the half-written checkpoint is needed at once.
             for entry in self._directory.glob(f"*{orbax_manager.TEMPORARY}*"):
                 shutil.rmtree(entry, ignore_errors=True)
         latest, reason = self.latest_step(), errors.reason(error)

@@ -1,7 +1,9 @@
-"""What can go wrong with a checkpoint, said in one line."""
+"""Errors of checkpoints, each with a message of one line."""
 
+import contextlib
 import errno
 import os
+from collections.abc import Iterator
 
 
 class CheckpointError(OSError):
@@ -12,8 +14,20 @@ class DamagedError(Exception):
     """Why one checkpoint cannot be trusted."""
 
 
+@contextlib.contextmanager
+def damaged_if_unreadable() -> Iterator[None]:
+    """Raises whatever reading a checkpoint raises as ``DamagedError``."""
+    try:
+        yield
+    except DamagedError:
+        raise
+    except Exception as error:
+        # A damaged file can make Orbax raise anything; the checkpoint is to be passed over.
+        raise DamagedError(reason(error)) from error
+
+
 def reason(error: BaseException) -> str:
-    """Returns why, in one line: what the operating system said wherever that is in the chain."""
+    """Returns why, in one line: the operating system's message, wherever in the chain that is."""
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, OSError) and seen.errno:
@@ -21,7 +35,7 @@ def reason(error: BaseException) -> str:
         seen = seen.__cause__ or seen.__context__
     text = " ".join(str(error).split())
     for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES):
-        # TensorStore puts the operating system's words into the text of a ValueError.
+        # TensorStore puts the operating system's message into the text of a ValueError.
         if os.strerror(number) in text:
             return os.strerror(number).lower()
     return f"{type(error).__name__}: {text[:200]}"

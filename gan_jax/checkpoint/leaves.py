@@ -1,13 +1,13 @@
-"""The leaves of a pytree as named host arrays with a record of what they must be, and back.
+"""The leaves of a pytree as named host arrays, with a record to verify them by, and back.
 
 The record of a checkpoint is JSON: the step, the caller's progress, and for each leaf its name,
 shape, dtype, CRC-32 and (for a typed PRNG key) the key's implementation. It has a CRC-32 of its
-own. Everything here is pure and knows nothing of files.
+own. Nothing here reads or writes files.
 """
 
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import jax
@@ -23,7 +23,7 @@ FORMAT = 1
 
 
 def describe(step: int, state: PyTree, progress: Mapping[str, Any]) -> tuple[PyTree, Record]:
-    """Copies a state to the host and writes down what it is.
+    """Copies a state to the host and records what it is.
 
     Args:
       step: The step the state belongs to.
@@ -74,28 +74,76 @@ def describe(step: int, state: PyTree, progress: Mapping[str, Any]) -> tuple[PyT
     return arrays, json.loads(json.dumps(body | {"crc32": _checksum_of_json(body)}))
 
 
-def verify(step: int, record: Record, arrays: PyTree) -> dict[str, np.ndarray]:
-    """Checks that a checkpoint is what was saved.
+def verify_record(step: int, record: Record) -> Record:
+    """Returns the record of a checkpoint if it is as ``describe`` wrote it.
 
     Args:
       step: The step that was asked for.
       record: The record as it was read.
-      arrays: Nested dicts of NumPy arrays as they were read.
-
-    Returns:
-      The arrays by name, those without elements included.
 
     Raises:
-      DamagedError: If anything differs from what ``describe`` wrote down.
+      DamagedError: If it is not, or is of a format that this version does not read.
     """
     body = {key: value for key, value in record.items() if key != "crc32"}
     if record.get("crc32") != _checksum_of_json(body) or record["step"] != step:
         raise DamagedError("its record does not match its checksum")
     if record["format"] != FORMAT:
         raise DamagedError(f"its format is {record['format']}, this version reads {FORMAT}")
+    return record
+
+
+def select(template: PyTree | None, record: Record, *, partial: bool) -> list[str]:
+    """Returns the names of the leaves that a template asks for, if the checkpoint holds them.
+
+    Args:
+      template: Pytree of arrays, ``jax.ShapeDtypeStruct`` and Python numbers; None for all leaves.
+      record: The record of the checkpoint.
+      partial: Whether the checkpoint may hold more than ``template``.
+
+    Raises:
+      CheckpointError: If not; one line that names the first leaf that differs.
+    """
+    if template is None:
+        return list(record["leaves"])
+    held = {name: _type_of_record(leaf) for name, leaf in record["leaves"].items()}
+    asked = {"/".join(path): _type_of_leaf(leaf) for path, leaf in named_leaves(template)}
+    for name in asked if partial else [*asked, *held]:
+        if held.get(name) != asked.get(name):
+            raise CheckpointError(
+                f"checkpoint {record['step']} does not fit: at {name} the checkpoint holds "
+                f"{held.get(name, 'nothing')}, the config asks for {asked.get(name, 'nothing')}"
+            )
+    return list(asked)
+
+
+def stored(record: Record, names: Iterable[str]) -> dict[str, Any]:
+    """Returns the nested dicts of ``describe``, of some leaves, with their names as the leaves."""
+    tree: dict[str, Any] = {}
+    for name in names:
+        leaf = record["leaves"][name]
+        if 0 not in leaf["shape"]:
+            _put(tree, leaf["path"], name)
+    return tree
+
+
+def verify(record: Record, names: Iterable[str], arrays: PyTree) -> dict[str, np.ndarray]:
+    """Checks that arrays of a checkpoint are what was saved.
+
+    Args:
+      record: The record that ``verify_record`` accepted.
+      names: The leaves to check.
+      arrays: Nested dicts of NumPy arrays as they were read, of these leaves.
+
+    Returns:
+      The arrays by name, those without elements included.
+
+    Raises:
+      DamagedError: If one is missing or differs; names the first.
+    """
     read = {"/".join(path): leaf for path, leaf in named_leaves(arrays)}
     checked = {}
-    for name, leaf in record["leaves"].items():
+    for name in names:
+        leaf = record["leaves"][name]
         wanted = jnp.dtype(leaf["dtype"]), tuple(leaf["shape"])
         array = read.get(name)
         if array is None and 0 in wanted[1]:
@@ -108,33 +156,11 @@ def verify(step: int, record: Record, arrays: PyTree) -> dict[str, np.ndarray]:
     return checked
 
 
-def check_template(template: PyTree, record: Record, *, partial: bool) -> None:
-    """Checks that a checkpoint holds the leaves that are asked for.
-
-    Args:
-      template: Pytree of arrays, ``jax.ShapeDtypeStruct`` and Python numbers.
-      record: The record of the checkpoint.
-      partial: Whether the checkpoint may hold more than ``template``.
-
-    Raises:
-      CheckpointError: If not; one line that names the first leaf that differs.
-    """
-    held = {name: _type_of_record(leaf) for name, leaf in record["leaves"].items()}
-    asked = {"/".join(path): _type_of_leaf(leaf) for path, leaf in named_leaves(template)}
-    names = list(asked) if partial else list(asked) + [name for name in held if name not in asked]
-    for name in names:
-        if held.get(name) != asked.get(name):
-            raise CheckpointError(
-                f"checkpoint {record['step']} does not fit: at {name} the checkpoint holds "
-                f"{held.get(name, 'nothing')}, the config asks for {asked.get(name, 'nothing')}"
-            )
-
-
 def fill(template: PyTree, record: Record, arrays: Mapping[str, np.ndarray]) -> PyTree:
     """Puts the arrays of a checkpoint into the structure and on the devices of a template.
 
     Args:
-      template: Pytree that ``check_template`` accepted.
+      template: Pytree that ``select`` accepted.
       record: The record of the checkpoint.
       arrays: The verified arrays by name.
 

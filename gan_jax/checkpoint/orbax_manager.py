@@ -1,5 +1,7 @@
 """Everything this package asks of Orbax."""
 
+import contextlib
+import json
 import logging as python_logging
 import os
 import pathlib
@@ -7,11 +9,14 @@ import sys
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+import jax
+import numpy as np
 import orbax.checkpoint as ocp
 from absl import logging
 
 Manager: TypeAlias = ocp.CheckpointManager
 TEMPORARY = ".orbax-checkpoint-tmp"  # In the name of a checkpoint that is not committed.
+_STATE, _RECORD = "state", "record"  # The items of a checkpoint, each a sub-folder.
 
 
 def writer(
@@ -20,12 +25,13 @@ def writer(
     """Returns a manager that writes in the background; it removes what a killed one left behind.
 
     Args:
-      directory: Folder of the checkpoints; made if it is not there.
+      directory: Folder of the checkpoints; created if it does not exist.
       keep: How many of the newest checkpoints stay.
       discarded: Name of the sub-folder that outdated checkpoints are moved to.
       before_commit: Called in the background when all files are written, before the checkpoint
         gets its name.
     """
+    silence()
     return ocp.CheckpointManager(
         directory,
         options=ocp.CheckpointManagerOptions(
@@ -46,29 +52,39 @@ def writer(
 
 def write(manager: Manager, step: int, arrays: Any, record: dict[str, Any]) -> None:
     """Starts the write of nested dicts of NumPy arrays and a JSON record as one checkpoint."""
-    manager.save(
-        step,
-        args=ocp.args.Composite(
-            state=ocp.args.StandardSave(arrays), record=ocp.args.JsonSave(record)
-        ),
-        # The caller decides when to save; Orbax's own policy must not drop a step.
-        force=True,
-    )
+    items = {_STATE: ocp.args.StandardSave(arrays), _RECORD: ocp.args.JsonSave(record)}
+    # The caller decides when to save; Orbax's own policy must not drop a step.
+    manager.save(step, args=ocp.args.Composite(**items), force=True)
 
 
-def read(directory: pathlib.Path, step: int) -> tuple[Any, dict[str, Any]]:
-    """Returns the nested dicts of NumPy arrays and the record; raises anything if damaged."""
-    options = ocp.CheckpointManagerOptions(
-        read_only=True, create=False, lightweight_initialize=True
-    )
-    with ocp.CheckpointManager(directory, options=options) as manager:
-        items = manager.restore(
-            step,
-            args=ocp.args.Composite(
-                state=ocp.args.StandardRestore(), record=ocp.args.JsonRestore()
-            ),
+def read_arrays(folder: pathlib.Path, wanted: dict[str, Any]) -> dict[str, Any]:
+    """Reads some of the arrays of one checkpoint, and nothing of the others.
+
+    Starts no thread that outlives the call, and waits for no other process.
+
+    Args:
+      folder: Folder of the checkpoint.
+      wanted: Nested dicts as they were given to `write`, of the wanted arrays alone, with anything
+        in the arrays' places.
+
+    Returns:
+      The same nested dicts of NumPy arrays; anything is raised if the files are damaged.
+    """
+    if not wanted:
+        return {}
+    silence()
+    arguments = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), wanted)
+    # Orbax's StandardCheckpointHandler, which wrote them, can only read all.
+    with contextlib.closing(ocp.PyTreeCheckpointHandler()) as handler:
+        return handler.restore(
+            folder / _STATE,
+            args=ocp.args.PyTreeRestore(wanted, restore_args=arguments, partial_restore=True),
         )
-    return items["state"], items["record"]
+
+
+def read_record(folder: pathlib.Path) -> Any:
+    """Returns the JSON record of one checkpoint; raises anything if it is damaged."""
+    return json.loads((folder / _RECORD / "metadata").read_bytes())
 
 
 def barrier(name: str) -> None:
@@ -76,7 +92,7 @@ def barrier(name: str) -> None:
     ocp.multihost.sync_global_processes(f"gan_jax.checkpoint.{name}")
 
 
-def quieten() -> None:
+def silence() -> None:
     """Keeps Orbax's progress reports, and tracebacks of errors we raise, off the terminal."""
     logger = python_logging.getLogger("absl")
     if _from_elsewhere not in logger.filters:
@@ -86,10 +102,10 @@ def quieten() -> None:
 
 
 class _UnraisableHook:
-    """Drops what TensorStore's threads print about a write whose failure was raised already.
+    """Drops what TensorStore's threads print about a failure that was raised already.
 
-    When one file of a checkpoint cannot be written, Orbax closes its event loop, and each of the
-    other files then finds it closed.
+    When one array of a checkpoint cannot be read or written, Orbax closes its event loop, and each
+    of the other arrays then finds it closed.
     """
 
     def __init__(self, hook: Callable[[Any], Any]):

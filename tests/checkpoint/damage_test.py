@@ -1,36 +1,59 @@
 """A checkpoint with a damaged file is passed over for the next older one."""
 
+import json
 import os
+import shutil
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gan_jax.checkpoint import Checkpointer, CheckpointError, orbax_manager
+from gan_jax.checkpoint import Checkpointer, CheckpointError, leaves, orbax_manager
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory):
+    """A folder of the checkpoints 1, 2 and 3, to be copied."""
+    folder = tmp_path_factory.mktemp("three")
+    with Checkpointer(folder) as checkpointer:
+        for step in (1, 2, 3):
+            checkpointer.save(step, {"x": jnp.full(1000, step), "y": jnp.ones(3)}, {"step": step})
+    return folder
+
+
+@pytest.fixture
+def folder(three, tmp_path):
+    return shutil.copytree(three, tmp_path, dirs_exist_ok=True)
 
 
 @pytest.mark.parametrize(
     ("damage", "sealed"),
-    # Without the files' checksums TensorStore's own threads would print what they think of it.
-    [("flip", True), ("truncate", True), ("remove", True), ("record", True), ("record", False)],
+    # Without the files' checksums all data files are damaged: Orbax may not need every one.
+    [
+        ("flip", True),
+        ("truncate", True),
+        ("remove", True),
+        ("record", True),
+        ("flip", False),
+        ("record", False),
+    ],
 )
 def test_damaged_newest_falls_back_and_is_set_aside(
-    tmp_path, damage, sealed, data_file, flip_a_bit
+    folder, damage, sealed, data_file, flip_a_bit, capfd
 ):
-    with Checkpointer(tmp_path) as checkpointer:
-        for step in (1, 2, 3):
-            checkpointer.save(step, {"x": jnp.full(1000, step), "y": jnp.ones(3)}, {"step": step})
-    target = tmp_path / "3" / "record" / "metadata" if damage == "record" else None
-    target = target or data_file(tmp_path, 3)
-    if damage in ("flip", "record"):
-        flip_a_bit(target)
+    if damage == "record":
+        flip_a_bit(folder / "3" / "record" / "metadata")
     elif damage == "truncate":
+        target = data_file(folder, 3)
         target.write_bytes(target.read_bytes()[:-7])
+    elif damage == "remove":
+        data_file(folder, 3).unlink()
     else:
-        target.unlink()
+        for target in [data_file(folder, 3)] if sealed else (folder / "3").rglob("d/*"):
+            flip_a_bit(target)
     if not sealed:
-        (tmp_path / "3" / "checksums.json").unlink()
-    with Checkpointer(tmp_path) as checkpointer:
+        (folder / "3" / "checksums.json").unlink()
+    with Checkpointer(folder) as checkpointer:
         step, state, progress, warnings = checkpointer.restore()
         assert (step, progress, len(warnings)) == (2, {"step": 2}, 1)
         assert "checkpoint 3 in" in warnings[0]
@@ -40,37 +63,41 @@ def test_damaged_newest_falls_back_and_is_set_aside(
         with pytest.raises(CheckpointError, match="all asked for are damaged"):
             checkpointer.restore(step=3)
         assert checkpointer.restore()[0] == 2
+        assert capfd.readouterr() == ("", "")
         # The run goes on from 2 and comes to 3 again.
         checkpointer.save(3, {"x": jnp.full(1000, 33), "y": jnp.ones(3)}, {"step": 33})
-    assert sorted(os.listdir(tmp_path)) == ["1", "2", "3", "damaged-3"]
-    assert Checkpointer(tmp_path).restore()[2:] == ({"step": 33}, [])
+    assert sorted(os.listdir(folder)) == ["1", "2", "3", "damaged-3"]
+    assert Checkpointer(folder).restore()[2:] == ({"step": 33}, [])
 
 
-def test_arrays_that_do_not_match_their_record_are_not_used(tmp_path, monkeypatch):
-    with Checkpointer(tmp_path) as checkpointer:
-        checkpointer.save(1, {"x": jnp.ones(3)}, {})
-        checkpointer.save(2, {"x": jnp.ones(3)}, {})
-    read = orbax_manager.read
+def test_arrays_that_do_not_match_their_record_are_not_used(folder, monkeypatch):
+    read = orbax_manager.read_arrays
 
-    def read_wrong(directory, step):
-        arrays, record = read(directory, step)
-        if step == 2:
+    def read_wrong(checkpoint, wanted):
+        arrays = read(checkpoint, wanted)
+        if checkpoint.name == "3":
             arrays["x"][1] = 5
-        return arrays, record
+        return arrays
 
-    monkeypatch.setattr(orbax_manager, "read", read_wrong)
-    step, _, _, warnings = Checkpointer(tmp_path).restore()
-    assert step == 1
+    monkeypatch.setattr(orbax_manager, "read_arrays", read_wrong)
+    step, _, _, warnings = Checkpointer(folder).restore()
+    assert step == 2
     assert "x does not match its checksum" in warnings[0]
 
 
-def test_all_damaged_is_one_line(tmp_path, data_file, flip_a_bit):
-    with Checkpointer(tmp_path) as checkpointer:
-        for step in (1, 2):
-            checkpointer.save(step, {"x": jnp.ones(1000)}, {})
-    for step in (1, 2):
-        flip_a_bit(data_file(tmp_path, step))
+def test_a_checkpoint_of_another_format_is_not_used(folder):
+    record = leaves.describe(3, {"x": jnp.ones(3)}, {})[1]
+    body = {key: value for key, value in record.items() if key != "crc32"} | {"format": 99}
+    body["crc32"] = leaves._checksum_of_json(body)
+    (folder / "3" / "record" / "metadata").write_text(json.dumps(body))
+    with pytest.raises(CheckpointError, match="its format is 99, this version reads 1"):
+        Checkpointer(folder).progress(3)
+
+
+def test_all_damaged_is_one_line(folder, data_file, flip_a_bit):
+    for step in (1, 2, 3):
+        flip_a_bit(data_file(folder, step))
     with pytest.raises(CheckpointError, match="all asked for are damaged") as caught:
-        Checkpointer(tmp_path).restore()
+        Checkpointer(folder).restore()
     assert "\n" not in str(caught.value)
-    assert sorted(os.listdir(tmp_path)) == ["1", "2"]
+    assert sorted(os.listdir(folder)) == ["1", "2", "3"]
