@@ -42,18 +42,15 @@ def describe(step: int, state: PyTree, progress: Mapping[str, Any]) -> tuple[PyT
         progress = json.loads(json.dumps(progress))
     except (TypeError, ValueError) as error:
         raise ValueError(f"the progress of a checkpoint has to be JSON: {error}") from None
+    named = named_leaves(state, is_leaf=_is_empty_dict)
+    empty = [path for path, leaf in named if _is_empty_dict(leaf) and path]
+    named = [(path, leaf) for path, leaf in named if not _is_empty_dict(leaf)]
+    _check_names(path for path, _ in named)
+    _start_copies(leaf for _, leaf in named)
     arrays: dict[str, Any] = {}
     leaves: dict[str, Any] = {}
-    empty = []
-    named = named_leaves(state, is_leaf=_is_empty_dict)
-    _start_copies(leaf for _, leaf in named)
     for path, leaf in named:
         name = "/".join(path)
-        if _is_empty_dict(leaf):
-            empty.append(path)
-            continue
-        if name in leaves:
-            raise ValueError(f"two leaves of the state are both named {name}")
         array = _to_host(name, leaf)
         leaves[name] = {
             "path": path,
@@ -197,6 +194,18 @@ def named_leaves(tree: PyTree, is_leaf=None) -> list[tuple[tuple[str, ...], Any]
     ]
 
 
+def _check_names(paths: Iterable[tuple[str, ...]]) -> None:
+    seen = set()
+    for path in paths:
+        if not path:
+            raise ValueError("the state of a checkpoint has to be a container of arrays")
+        # Orbax joins the names of the containers by dots.
+        dotted = ".".join(path).replace("/", ".")
+        if dotted in seen:
+            raise ValueError(f"two leaves of the state are both named {'/'.join(path)}")
+        seen.add(dotted)
+
+
 def _is_empty_dict(node: Any) -> bool:
     return isinstance(node, Mapping) and not node
 
@@ -228,9 +237,10 @@ def _to_host(name: str, leaf: Any) -> np.ndarray:
         raise ValueError(f"cannot save {name}: {type(leaf).__name__} is no array and no number")
     # A view of a CPU buffer would change, or block donation, when the buffer is used again.
     array = np.array(leaf, order="C")
-    if array.dtype.hasobject:
-        raise ValueError(f"cannot save {name}: its dtype is {array.dtype}")
-    return array
+    if not (array.dtype == bool or jnp.issubdtype(array.dtype, jnp.number)):
+        raise ValueError(f"cannot save {name}: its dtype is {array.dtype}, which is no number")
+    # A record knows no byte order.
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
 def _place(template: Any, array: np.ndarray, key: str | None) -> Any:

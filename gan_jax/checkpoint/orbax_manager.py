@@ -52,7 +52,9 @@ def writer(
 
 def write(manager: Manager, step: int, arrays: Any, record: dict[str, Any]) -> None:
     """Starts the write of nested dicts of NumPy arrays and a JSON record as one checkpoint."""
-    items = {_STATE: ocp.args.StandardSave(arrays), _RECORD: ocp.args.JsonSave(record)}
+    items = {_RECORD: ocp.args.JsonSave(record)}
+    if arrays:  # Orbax refuses a tree without arrays.
+        items[_STATE] = ocp.args.StandardSave(arrays)
     # The caller decides when to save; Orbax's own policy must not drop a step.
     manager.save(step, args=ocp.args.Composite(**items), force=True)
 

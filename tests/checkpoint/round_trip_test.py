@@ -38,14 +38,33 @@ def test_restore_without_a_template_gives_named_host_arrays(tmp_path, state, bit
     assert bits(tree["keys"]) == bits(state["keys"])
 
 
-def test_restore_a_part_of_the_state(tmp_path, state, assert_same_bits):
+@pytest.mark.parametrize(
+    "state",
+    [
+        {},
+        {"nothing": np.zeros((0, 3))},
+        {"none": None, "empty": {"dict": {}}},
+        (np.zeros((), np.int8), [np.zeros((), jnp.bfloat16), np.ones((1, 1), np.complex64)]),
+        {"a.b": np.ones(2, np.float16), "c/d": np.ones(1, bool), "": np.ones(3, jnp.float8_e4m3fn)},
+    ],
+    ids=["{}", "no elements", "no leaves", "scalars in tuples", "odd names"],
+)
+def test_odd_states_come_back(tmp_path, state, assert_same_bits):
     with Checkpointer(tmp_path) as checkpointer:
-        checkpointer.save(1, state, {})
-    template = {"params": jax.eval_shape(lambda: state["params"])}
-    _, part, _, _ = Checkpointer(tmp_path).restore(template, partial=True)
-    assert_same_bits(part, {"params": state["params"]})
-    with pytest.raises(CheckpointError, match="the config asks for nothing"):
-        Checkpointer(tmp_path).restore(template)
+        checkpointer.save(1, state, {"step": 1})
+        checkpointer.save(2, {"x": np.ones(1)}, {})
+        step, restored, progress, warnings = checkpointer.restore(state, 1)
+    assert (step, progress, warnings) == (1, {"step": 1}, [])
+    assert_same_bits(restored, state)
+
+
+def test_another_byte_order_comes_back_as_the_same_numbers(tmp_path):
+    numbers = np.array([1, -2, 3], ">i4")
+    with Checkpointer(tmp_path) as checkpointer:
+        checkpointer.save(1, {"x": numbers}, {})
+        restored = checkpointer.restore({"x": numbers})[1]["x"]
+    np.testing.assert_array_equal(restored, numbers)
+    assert restored.dtype == np.int32
 
 
 def test_state_may_be_donated_and_progress_changed_after_save(tmp_path):
@@ -115,7 +134,10 @@ def test_names_the_first_leaf_that_differs(tmp_path, change, message):
     [
         ({"x": "text"}, {}, "cannot save x: str is no array"),
         ({"x": np.array([None])}, {}, "cannot save x: its dtype is object"),
+        ({"x": np.array(["text"])}, {}, "cannot save x: its dtype is <U4"),
         ({"a": {"b": 1.0}, "a/b": 2.0}, {}, "two leaves of the state are both named a/b"),
+        ({"a": {"b": 1.0}, "a.b": 2.0}, {}, r"two leaves of the state are both named a\.b"),
+        (np.ones(3), {}, "has to be a container of arrays"),
         ({"x": 1}, {"path": pathlib.Path()}, "has to be JSON"),
     ],
 )
