@@ -19,71 +19,12 @@ Conventions that hold for every function here:
   work under `jax.jit` and `jax.vmap`, and can be differentiated in whatever the critic closes over.
 """
 
-from collections.abc import Callable
-
 import chex
 import jax
 import jax.numpy as jnp
 
-from gan_jax.losses import _checks
-
-Critic = Callable[[jax.Array], jax.Array]
-
-
-def _samples(value: chex.Array, name: str) -> jax.Array:
-    samples = _checks.float_array(value, name)
-    chex.assert_shape(
-        samples,
-        (None, None, ...),
-        custom_message=f"{name} must be a batch of at least two axes [B, ...]",
-        exception_type=ValueError,
-    )
-    return samples
-
-
-def _squared_gradient_norms(critic: Critic, samples: jax.Array) -> jax.Array:
-    def summed_logits(inputs: jax.Array) -> jax.Array:
-        logits = critic(inputs)
-        if not isinstance(logits, jax.Array):
-            raise ValueError(f"critic must return one array of logits, got {type(logits).__name__}")
-        if logits.shape[:1] != inputs.shape[:1]:
-            raise ValueError(
-                "critic must return logits [B], [B, 1] or [B, h, w, 1] for samples "
-                f"{list(inputs.shape)}, got shape {list(logits.shape)}"
-            )
-        return jnp.sum(_checks.float_array(logits, "logits of critic"))
-
-    gradients = jax.grad(summed_logits)(samples)
-    return jnp.sum(jnp.square(gradients), axis=tuple(range(1, gradients.ndim)))
-
-
-def _safe_sqrt(squares: jax.Array) -> jax.Array:
-    # The derivative of sqrt is infinite at zero, and the chain rule multiplies it by the zero
-    # derivative of the square: inf * 0 = nan for every parameter of a critic that is flat at a
-    # single sample (dead ReLUs, zero-initialised last layer). Selecting the root's *argument* as
-    # well as its result keeps sqrt away from zero in the backward pass, so such a sample adds
-    # exactly 0, a subgradient of the norm there, and no epsilon biases the other samples.
-    positive = squares > 0
-    return jnp.where(positive, jnp.sqrt(jnp.where(positive, squares, 1)), 0)
-
-
-def _distance_to_target(
-    critic: Critic, samples: jax.Array, target: chex.Numeric, one_sided: bool
-) -> jax.Array:
-    target = _checks.number(target, "target", low=0.0, dtype=samples.dtype)
-    excess = _safe_sqrt(_squared_gradient_norms(critic, samples)) - target
-    return jnp.mean(jnp.square(jax.nn.relu(excess) if one_sided else excess))
-
-
-def _mixing_weights(alpha: chex.Array, samples: jax.Array) -> jax.Array:
-    alpha = _checks.float_array(alpha, "alpha")
-    chex.assert_shape(
-        alpha,
-        samples.shape[:1],
-        custom_message="alpha must hold one weight per sample [B]",
-        exception_type=ValueError,
-    )
-    return alpha.astype(samples.dtype).reshape(alpha.shape + (1,) * (samples.ndim - 1))
+from gan_jax.losses import _checks, _gradients
+from gan_jax.losses._gradients import Critic
 
 
 def interpolate(real: chex.Array, fake: chex.Array, alpha: chex.Array) -> jax.Array:
@@ -113,10 +54,10 @@ def interpolate(real: chex.Array, fake: chex.Array, alpha: chex.Array) -> jax.Ar
     References:
         Gulrajani et al., Improved Training of Wasserstein GANs, 2017, arXiv:1704.00028.
     """
-    real = _samples(real, "real")
-    fake = _samples(fake, "fake")
+    real = _gradients.as_samples(real, "real")
+    fake = _gradients.as_samples(fake, "fake")
     _checks.same_shape(real, fake, "real and fake")
-    return real + _mixing_weights(alpha, real) * (fake - real)
+    return real + _gradients.mixing_weights(alpha, real) * (fake - real)
 
 
 def interpolated_gradient_penalty(
@@ -173,7 +114,7 @@ def interpolated_gradient_penalty(
         raise ValueError("give exactly one of key and alpha")
     if alpha is None:
         alpha = jax.random.uniform(key, jnp.shape(real)[:1])
-    return _distance_to_target(critic, interpolate(real, fake, alpha), target, one_sided)
+    return _gradients.distance_to_target(critic, interpolate(real, fake, alpha), target, one_sided)
 
 
 def r1_penalty(critic: Critic, real: chex.Array) -> jax.Array:
@@ -203,7 +144,7 @@ def r1_penalty(critic: Critic, real: chex.Array) -> jax.Array:
         Mescheder et al., Which Training Methods for GANs do actually Converge?, 2018,
         arXiv:1801.04406, equation 9.
     """
-    return 0.5 * jnp.mean(_squared_gradient_norms(critic, _samples(real, "real")))
+    return 0.5 * jnp.mean(_gradients.squared_norms(critic, _gradients.as_samples(real, "real")))
 
 
 def r2_penalty(critic: Critic, fake: chex.Array) -> jax.Array:
@@ -233,7 +174,7 @@ def r2_penalty(critic: Critic, fake: chex.Array) -> jax.Array:
         Mescheder et al., Which Training Methods for GANs do actually Converge?, 2018,
         arXiv:1801.04406, equation 10.
     """
-    return 0.5 * jnp.mean(_squared_gradient_norms(critic, _samples(fake, "fake")))
+    return 0.5 * jnp.mean(_gradients.squared_norms(critic, _gradients.as_samples(fake, "fake")))
 
 
 def dragan_penalty(
@@ -288,13 +229,15 @@ def dragan_penalty(
     drawn_here = noise is None and alpha is None
     if (key is None) == drawn_here or (noise is None) != (alpha is None):
         raise ValueError("give either key, or both noise and alpha")
-    real = _samples(real, "real")
+    real = _gradients.as_samples(real, "real")
     noise_scale = _checks.number(noise_scale, "noise_scale", low=0.0, dtype=real.dtype)
     if drawn_here:
         noise_key, alpha_key = jax.random.split(key)
         noise = jax.random.uniform(noise_key, real.shape, real.dtype)
         alpha = jax.random.uniform(alpha_key, real.shape[:1], real.dtype)
-    noise = _samples(noise, "noise").astype(real.dtype)
+    noise = _gradients.as_samples(noise, "noise").astype(real.dtype)
     _checks.same_shape(real, noise, "real and noise")
     perturbed = real + noise_scale * jnp.std(real) * noise
-    return _distance_to_target(critic, interpolate(real, perturbed, alpha), target, one_sided)
+    return _gradients.distance_to_target(
+        critic, interpolate(real, perturbed, alpha), target, one_sided
+    )
