@@ -52,6 +52,7 @@ def make_game():
             core.Player("disc", ("disc",), "disc", disc, updates=2),
             core.Player("gen", ("gen",), "gen", gen),
         ),
+        monitors=(core.Monitor("fake", lambda p, c: {"mean": jnp.mean(generate(p, c))}),),
         ema=core.Ema(0.9, ("gen",)),
         draw_noise=lambda key, batch: {"z": jax.random.normal(key, batch["x"].shape)},
         memory_is_mean=True,
@@ -68,16 +69,16 @@ def train(mode):
     gan, devices = make_game(), jax.devices()[:2]
     step = core.make_step(gan, prepare=prepare, axis_name=core.axis_name_of(mode))
     compiled = core.compile_chunk(core.make_chunk(step), mode=mode, devices=devices)
-    generator = np.random.default_rng(0)
+    generator, rows = np.random.default_rng(0), compiled.rows(8)
     resident = compiled.put_state(generator.integers(0, 256, (32, 4), np.uint8))
     state = compiled.put_state(core.init_state(gan, 0))
     for _ in range(2):
         before = jax.tree.leaves(state.params)
         index = generator.integers(0, 32, (3, 2, 8)).astype(np.int32)
+        # Of the batch every process reads its own rows.
+        inputs = compiled.put_inputs({"index": index[:, :, rows]})
         # Waited for: the collectives of forced devices on few cores may otherwise time out.
-        state, metrics = jax.block_until_ready(
-            compiled.run(state, compiled.put_inputs({"index": index}), resident)
-        )
+        state, metrics = jax.block_until_ready(compiled.run(state, inputs, resident))
         assert all(leaf.is_deleted() for leaf in before)
     for leaf in jax.tree.leaves(state):
         assert leaf.sharding.is_fully_replicated
@@ -93,6 +94,8 @@ def be_one_of_two(process, port, folder):
     jax.distributed.initialize(f"localhost:{port}", 2, process, initialization_timeout=120)
     assert (jax.process_count(), jax.local_device_count(), jax.device_count()) == (2, 1, 2)
     for mode in MODES:
+        compiled = core.compile_chunk(lambda s, i, r: (s, i), mode=mode)
+        assert compiled.rows(8) == slice(4 * process, 4 * process + 4)
         np.savez(folder / f"{mode}_{process}.npz", **train(mode))
     learn_from_the_first(process)
 

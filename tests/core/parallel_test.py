@@ -16,7 +16,7 @@ MODES = {"one device": ("jit", 1), "mesh": ("jit", 4), "pmap": ("pmap", 4)}
 
 
 def make_game(axis_name, *, draw=True):
-    """Two critic updates, a lazy generator, an average, statistics and a running mean."""
+    """Two critic updates, a lazy generator, a monitor, averages, statistics, a running mean."""
 
     def init(key):
         gen_key, disc_key = jax.random.split(key)
@@ -53,6 +53,9 @@ def make_game(axis_name, *, draw=True):
         memory = {"norm": norm, "count": context.memory["count"] + 1}
         return jnp.mean(jax.nn.softplus(-critic(params, fake))), core.Aux(memory=memory)
 
+    def after(params, context):
+        return {"fake": jnp.mean(critic(params, generate(params, context)))}
+
     def draw_noise(key, batch):
         return {"z": jax.random.normal(key, batch["x"].shape)}
 
@@ -63,7 +66,8 @@ def make_game(axis_name, *, draw=True):
             core.Player("disc", ("disc",), "disc", disc_loss, updates=2),
             core.Player("gen", ("gen",), "gen", gen_loss, every=2),
         ),
-        ema=core.Ema(0.9, ("gen",)),
+        monitors=(core.Monitor("after", after, every=2),),
+        ema=core.Ema(0.9, ("gen", "disc"), collections=("stats",)),
         draw_noise=draw_noise if draw else None,
         memory_is_mean=True,
     )
@@ -206,8 +210,8 @@ def test_devices_do_not_change_the_numbers(name, noise):
     expected, expected_metrics = train(runs("one device", noise))
     state, metrics = train(runs(name, noise))
     start = as_numpy(runs(name, noise).start())
-    moved = np.abs(state.params["gen"]["w"] - start.params["gen"]["w"]).max()
-    assert moved > 1e-3, "the comparison would be of two standstills"
+    change = np.abs(state.params["gen"]["w"] - start.params["gen"]["w"]).max()
+    assert change > 1e-3, "the comparison would be of two standstills"
     close = lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)  # noqa: E731
     jax.tree.map(close, state, expected)
     jax.tree.map(close, metrics, expected_metrics)
@@ -223,8 +227,10 @@ def test_the_mesh_divides_the_work():
     assert flops(runs("mesh")) < 0.4 * flops(runs("one device"))
 
 
-def test_a_lazy_player_moves_within_a_chunk():
+def test_lazy_players_and_monitors_within_a_chunk():
     state, metrics = train(runs("one device"), (0,))
+    assert metrics["after"]["fake"][0] == 0.0
+    assert metrics["after"]["fake"][1] != 0.0
     assert metrics["gen"]["loss"][0] != 0.0
     assert metrics["gen"]["loss"][1] == 0.0
     assert int(state.memory["count"]) == 1
@@ -284,6 +290,14 @@ def test_every_device_gets_its_part_of_the_batch(mode):
         (shard,) = [s for s in placed.addressable_shards if s.device == device]
         part = np.asarray(shard.data).reshape(3, 2, 2, 5)
         np.testing.assert_array_equal(part, inputs[:, :, 2 * number : 2 * number + 2])
+
+
+@pytest.mark.parametrize("mode", ["jit", "pmap"])
+def test_the_only_process_reads_the_whole_batch(mode):
+    compiled = core.compile_chunk(lambda s, i, r: (s, i), mode=mode)
+    assert compiled.rows(8) == slice(0, 8)
+    with pytest.raises(ValueError, match="batch_size 6 cannot be divided over 4 devices"):
+        compiled.rows(6)
 
 
 @pytest.mark.parametrize("mode", ["jit", "pmap"])

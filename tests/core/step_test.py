@@ -1,4 +1,4 @@
-"""The step against moves worked out by hand."""
+"""The step against updates worked out by hand."""
 
 import jax
 import jax.numpy as jnp
@@ -54,11 +54,11 @@ def weights(state):
     return float(state.params["disc"]["w"]), float(state.params["gen"]["w"])
 
 
-def test_players_move_one_after_the_other():
+def test_players_train_one_after_the_other():
     (first, metrics), (second, _) = play(scalar_game(), [{"x": X}] * 2)
-    # disc: 2 - 0.1 (3 + 2) = 1.5. gen sees the moved disc: 3 - 0.5 * 1.5 = 2.25, not 3 - 0.5 * 2.
+    # disc: 2 - 0.1 (3 + 2) = 1.5. gen sees the trained disc: 3 - 0.5 * 1.5 = 2.25, not 3 - 0.5 * 2.
     np.testing.assert_allclose(weights(first), (1.5, 2.25), rtol=1e-6)
-    # The losses are those before the player's own move: 2 (3 + 2) and 1.5 * 3.
+    # The losses are those before the player's own update: 2 (3 + 2) and 1.5 * 3.
     assert float(metrics["disc"]["loss"]) == pytest.approx(10.0)
     assert float(metrics["gen"]["loss"]) == pytest.approx(4.5)
     # 1.5 - 0.1 (2.25 + 2) = 1.075; 2.25 - 0.5 * 1.075 = 1.7125
@@ -67,7 +67,7 @@ def test_players_move_one_after_the_other():
     assert first.step.dtype == jnp.int32
 
 
-def test_the_order_of_players_is_the_order_of_moves():
+def test_the_order_of_players_is_the_order_of_updates():
     gan = scalar_game()
     gan = core.Gan(gan.init_networks, gan.optimizers, gan.players[::-1])
     ((state, _),) = play(gan, [{"x": X}])
@@ -79,7 +79,7 @@ def test_updates_take_one_slice_each():
     slices = np.array([[[1.0], [3.0]], [[4.0], [4.0]], [[9.0], [11.0]]], np.float32)  # 2, 4, 10
     gan = scalar_game(disc={"updates": 3})
     ((state, metrics),) = play(gan, [{"x": slices}])
-    # disc: 2 - 0.1 (5 + 7 + 13) = -0.5; gen moves once: 3 + 0.25.
+    # disc: 2 - 0.1 (5 + 7 + 13) = -0.5; gen trains once: 3 + 0.25.
     np.testing.assert_allclose(weights(state), (-0.5, 3.25), rtol=1e-6)
     # Losses 2 * 5, 1.5 * 7 and 0.8 * 13, and their mean.
     assert float(metrics["disc"]["loss"]) == pytest.approx((10.0 + 10.5 + 10.4) / 3)
@@ -101,14 +101,14 @@ def test_a_player_of_fewer_updates_takes_the_first_slices():
     assert float(metrics["gen"]["x"]) == 1.0
 
 
-def test_a_lazy_player_moves_at_its_steps_only():
+def test_a_lazy_player_trains_at_its_steps_only():
     gan = scalar_game(gen={"every": 3})
     history = play(gan, [{"x": X}] * 5)
-    moved = [state.params["gen"]["w"] for state, _ in history]
-    assert moved[0] != 3.0
-    assert moved[0] == moved[1] == moved[2]
-    assert moved[2] != moved[3]
-    assert moved[3] == moved[4]
+    values = [state.params["gen"]["w"] for state, _ in history]
+    assert values[0] != 3.0
+    assert values[0] == values[1] == values[2]
+    assert values[2] != values[3]
+    assert values[3] == values[4]
     losses = [float(metrics["gen"]["loss"]) for _, metrics in history]
     assert losses[1] == losses[2] == losses[4] == 0.0
     assert losses[0] != 0.0
@@ -128,33 +128,108 @@ def test_an_idle_player_leaves_its_optimizer_alone():
 
 
 def test_players_may_share_an_optimizer():
-    regulariser = core.Player(
+    regularizer = core.Player(
         "reg", ("disc",), "disc", lambda p, c: (p["disc"]["w"] ** 2, core.Aux())
     )
     gan = scalar_game()
     gan = core.Gan(
         gan.init_networks,
         {"disc": optax.adam(0.1), "gen": optax.sgd(0.5)},
-        (*gan.players, regulariser),
+        (*gan.players, regularizer),
     )
     ((state, _),) = play(gan, [{"x": X}])
     assert int(state.opt_state["disc"][0].count) == 2
 
 
-def test_an_observer_is_evaluated_and_moves_nothing():
-    def watch(params, context):
-        total = params["disc"]["w"] + params["gen"]["w"]
-        return 0.0, core.Aux({"total": total}, memory={"seen": context.memory["seen"] + 1})
+def test_a_player_may_have_slices_of_its_own():
+    slices = np.array([[[1.0]], [[2.0]], [[10.0]], [[20.0]]], np.float32)
+    report = {
+        "objective": lambda p, c: (
+            p["gen"]["w"] * jnp.mean(c.batch["x"]),
+            core.Aux({"x": jnp.mean(c.batch["x"])}),
+        )
+    }
+    for updates, expected in ((1, 10.0), (2, 15.0)):
+        gan = scalar_game(disc={"updates": 2}, gen={"updates": updates, "first_slice": 2, **report})
+        ((state, metrics),) = play(gan, [{"x": slices[: 2 + updates]}])
+        assert float(metrics["gen"]["x"]) == expected
+        # disc has the first two: 2 - 0.1 (4 + 5).
+        assert weights(state)[0] == pytest.approx(1.1)
 
-    gan = scalar_game(memory={"seen": jnp.int32(0)})
-    observer = core.Player("observer", (), None, watch)
-    gan = core.Gan(gan.init_networks, gan.optimizers, (observer, *gan.players))
-    (first, metrics), (second, _) = play(gan, [{"x": X}] * 2)
-    np.testing.assert_allclose(weights(first), (1.5, 2.25), rtol=1e-6)
-    assert float(metrics["observer"]["total"]) == 5.0
-    assert float(metrics["observer"]["loss"]) == 0.0
-    assert int(second.memory["seen"]) == 2
+
+def test_a_shared_schedule_follows_the_steps_of_the_game():
+    """A lazy regularizer updates with the rate of its step, and runs the schedule of none ahead."""
+    rate = core.Schedule("linear", 1.0, steps=4)
+    unit = {"objective": lambda p, c: (p["disc"]["w"], core.Aux())}
+    regularizer = core.Player("reg", ("disc",), "disc", **unit, every=2)
+    gan = scalar_game(disc={"updates": 2, **unit})
+    gan = core.Gan(
+        gan.init_networks,
+        {**gan.optimizers, "disc": core.make_optimizer("sgd", rate, b1=0.0)},
+        (*gan.players, regularizer),
+    )
+    history = play(gan, [{"x": np.ones((2, 2, 1), np.float32)}] * 4)
+    # Every update of a step has the rate of that step, 1, 0.75, 0.5 and 0.25: two updates of disc,
+    # and one of the regularizer at steps 0 and 2.
+    expected = 2.0 - np.cumsum([3 * 1.0, 2 * 0.75, 3 * 0.5, 2 * 0.25])
+    np.testing.assert_allclose([weights(state)[0] for state, _ in history], expected, rtol=1e-6)
+
+
+def total(params, context):
+    del context
+    return {"total": params["disc"]["w"] + params["gen"]["w"]}
+
+
+def test_a_monitor_is_computed_after_all_updates_and_trains_nothing():
+    gan = scalar_game(monitors=(core.Monitor("after", total),))
+    (first, metrics), (second, later) = play(gan, [{"x": X}] * 2)
+    plain = [state for state, _ in play(scalar_game(), [{"x": X}] * 2)]
+    assert [weights(first), weights(second)] == [weights(state) for state in plain]
+    assert set(metrics["after"]) == {"total"}  # It has no loss.
+    assert float(metrics["after"]["total"]) == 1.5 + 2.25
+    assert float(later["after"]["total"]) == pytest.approx(1.075 + 1.7125)
     assert set(first.opt_state) == {"disc", "gen"}
+
+
+def test_a_lazy_monitor_is_computed_at_the_end_of_its_steps():
+    gan = scalar_game(monitors=(core.Monitor("after", total, every=3),))
+    history = play(gan, [{"x": X}] * 7)
+    totals = [float(metrics["after"]["total"]) for _, metrics in history]
+    expected = [sum(weights(state)) if step in (3, 6) else 0.0 for step, (state, _) in at(history)]
+    np.testing.assert_allclose(totals, expected, rtol=1e-6)
+
+
+def at(history):
+    """Numbered from 1: the number of finished steps."""
+    return enumerate(history, start=1)
+
+
+def test_a_monitor_sees_what_the_step_has_made_of_everything():
+    def change(params, context):
+        changed = {"disc": {"stats": context.variables["disc"]["stats"] + 1.0}}
+        return params["disc"]["w"], core.Aux(
+            variables=changed, memory={"sum": context.memory["sum"] + 10.0}
+        )
+
+    def see(params, context):
+        del params
+        return {
+            "stats": context.variables["disc"]["stats"],
+            "sum": context.memory["sum"],
+            "step": context.step,
+            "x": jnp.mean(context.batch["x"]),
+        }
+
+    gan = scalar_game(
+        disc={"objective": change, "updates": 2},
+        memory={"sum": jnp.float32(0.0)},
+        variables={"disc": {"stats": jnp.float32(0.0)}},
+        monitors=(core.Monitor("see", see),),
+    )
+    slices = np.array([[[1.0]], [[2.0]]], np.float32)
+    _, (_, metrics) = play(gan, [{"x": slices}] * 2)
+    assert metrics["see"] == {"stats": 4.0, "sum": 40.0, "step": 1.0, "x": 1.0}
+    assert {value.dtype for value in metrics["see"].values()} == {jnp.dtype("float32")}
 
 
 def test_changed_collections_and_memory_reach_the_next_player():
@@ -262,7 +337,23 @@ def test_ema_formula(warmup):
         decay = min(0.15, (1 + t) / (10 + t)) if warmup else 0.15
         average = decay * average + (1 - decay) * weights(state)[1]
         assert set(state.ema) == {"gen"}
-        assert float(state.ema["gen"]["w"]) == pytest.approx(average, rel=1e-6)
+        assert float(state.ema["gen"]["params"]["w"]) == pytest.approx(average, rel=1e-6)
+
+
+def test_the_average_takes_the_statistics_of_the_same_step():
+    def change(params, context):
+        stats = {"mean": context.variables["gen"]["batch_stats"]["mean"] + 1.0}
+        return params["gen"]["w"], core.Aux(variables={"gen": {"batch_stats": stats}})
+
+    gan = scalar_game(
+        gen={"objective": change},
+        variables={"gen": {"batch_stats": {"mean": jnp.float32(0.0)}}, "disc": {}},
+        ema=core.Ema(0.5, ("gen",), warmup=False),
+    )
+    history = play(gan, [{"x": X}] * 3)
+    averages = [float(state.ema["gen"]["batch_stats"]["mean"]) for state, _ in history]
+    # Halfway from 0 to 1, from there to 2, from there to 3.
+    assert averages == [0.5, 1.25, 2.125]
 
 
 def test_low_precision_is_reported_in_float32():
@@ -288,7 +379,8 @@ def test_a_chunk_is_its_steps_in_a_row():
     chunk = jax.jit(core.make_chunk(core.make_step(gan)))
     state, metrics = chunk(core.init_state(gan, 0), {"x": xs})
     np.testing.assert_allclose(weights(state), weights(history[-1][0]), rtol=1e-6)
-    assert float(state.ema["gen"]["w"]) == pytest.approx(float(history[-1][0].ema["gen"]["w"]))
+    averages = [float(state.ema["gen"]["params"]["w"]) for state in (state, history[-1][0])]
+    assert averages[0] == pytest.approx(averages[1])
     np.testing.assert_allclose(
         metrics["gen"]["loss"], [m["gen"]["loss"] for _, m in history], rtol=1e-6
     )
@@ -327,6 +419,16 @@ def returns(loss=0.0, **aux):
             scalar_game(gen=returns(metrics={"loss": 1.0})),
             {"x": X},
             "player 'gen': the metric 'loss' is the objective's own loss",
+        ),
+        (
+            scalar_game(monitors=(core.Monitor("after", lambda p, c: {"logits": np.zeros(3)}),)),
+            {"x": X},
+            r"monitor 'after': the metric 'logits' must be a scalar, not of shape \(3,\)",
+        ),
+        (
+            scalar_game(gen={"first_slice": 1}),
+            {"x": X},
+            r"batch\['x'\] has shape \(1, 2, 1\), the game wants \[2, examples, ...\]",
         ),
         (
             scalar_game(

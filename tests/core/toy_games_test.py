@@ -101,15 +101,15 @@ def changed(before, after):
 
 
 def assert_owns(gan, step, state, batch):
-    """With all learning rates but one at zero, its player's networks move and no other."""
-    for mover in gan.optimizers:
-        rates = {name: np.float32(1e-3 if name == mover else 0.0) for name in gan.optimizers}
+    """With all learning rates but one at zero, its player's networks change and no other."""
+    for chosen in gan.optimizers:
+        rates = {name: np.float32(1e-3 if name == chosen else 0.0) for name in gan.optimizers}
         opt_state = {
             name: own._replace(hyperparams={"learning_rate": rates[name]})
             for name, own in state.opt_state.items()
         }
-        moved, _ = step(state.replace(opt_state=opt_state), batch)
-        assert changed(state, moved) == set(gan.networks_of(mover)), mover
+        after, _ = step(state.replace(opt_state=opt_state), batch)
+        assert changed(state, after) == set(gan.networks_of(chosen)), chosen
 
 
 # InfoGAN: four networks, two players.
@@ -297,7 +297,7 @@ def stylegan():
     )
 
 
-def test_a_four_player_game_with_lazy_regularisers():
+def test_a_four_player_game_with_lazy_regularizers():
     steps, generator = 400, np.random.default_rng(0)
     gan = stylegan()
     inputs = {
@@ -308,7 +308,7 @@ def test_a_four_player_game_with_lazy_regularisers():
     assert_owns(gan, step, start, at(inputs, 0))
     states, metrics = play(step, start, inputs)
     state = states[-1]
-    # A regulariser's updates count as its optimizer's own: disc's at 0, 4, ..., gen's at 0, 2, ...
+    # A regularizer's updates count as its optimizer's own: disc's at 0, 4, ..., gen's at 0, 2, ...
     counts = [(int(s.opt_state["disc"].count), int(s.opt_state["gen"].count)) for s in states[1:7]]
     assert counts == [(2, 2), (3, 3), (4, 5), (5, 6), (7, 8), (8, 9)]
     with_loss = {
@@ -327,13 +327,14 @@ def test_a_four_player_game_with_lazy_regularisers():
         assert float(mean) == pytest.approx(expected, rel=1e-4)
     z = np.random.default_rng(1).normal(size=(1000, 4)).astype(np.float32)
     # The averaged generator covers the square from side to side.
-    params = core.sampling_params(state)
+    sampler = core.Sampler({"z": core.Normal((4,))}, None, ("mapping", "synthesis"))
+    params = core.sampling_weights(state, sampler).params
     points = np.asarray(mlp(params["synthesis"], mlp(params["mapping"], z)))
     np.testing.assert_allclose(points.mean(0), 0.0, atol=0.2)
     np.testing.assert_allclose(points.std(0), 1.0, atol=0.5)
 
 
-# WGAN-GP: three critic steps a generator step, and an observer that measures.
+# WGAN-GP: three critic steps a generator step, and a monitor that measures.
 
 
 def wgan_gp():
@@ -349,11 +350,11 @@ def wgan_gp():
         fake = mlp(params["gen"], context.batch["z"])
         return -jnp.mean(mlp(params["disc"], fake)), core.Aux()
 
-    def observe(params, context):
+    def distance(params, context):
         fake = mlp(params["gen"], context.batch["z"])
         # Sorted coordinates, half the points apart: Wasserstein's distance along each axis.
         gaps = jnp.abs(jnp.sort(fake, axis=0) - jnp.sort(context.batch["x"], axis=0))
-        return 0.0, core.Aux({"distance": jnp.mean(gaps)})
+        return {"distance": jnp.mean(gaps)}
 
     return core.Gan(
         init_all(gen=(2, 32, 32, 2), disc=(2, 32, 32, 1)),
@@ -361,12 +362,12 @@ def wgan_gp():
         (
             core.Player("disc", ("disc",), "disc", disc, updates=3),
             core.Player("gen", ("gen",), "gen", gen),
-            core.Player("observer", (), None, observe),
         ),
+        monitors=(core.Monitor("after", distance),),
     )
 
 
-def test_three_critic_steps_and_an_observer():
+def test_three_critic_steps_and_a_monitor():
     steps, generator = 300, np.random.default_rng(0)
     gan = wgan_gp()
     x = corners(generator, steps, 3, BATCH)
@@ -376,8 +377,8 @@ def test_three_critic_steps_and_an_observer():
     (*_, state), metrics = play(step, start, inputs)
     assert int(state.opt_state["disc"].count) == 3 * steps
     assert int(state.opt_state["gen"].count) == steps
-    assert np.mean(metrics["observer"]["distance"][:10]) > 0.6
-    assert np.mean(metrics["observer"]["distance"][-50:]) < 0.3
+    assert np.mean(metrics["after"]["distance"][:10]) > 0.6
+    assert np.mean(metrics["after"]["distance"][-50:]) < 0.3
     # The penalty holds the critic near slope 1.
     assert np.mean(metrics["disc"]["slope"][-50:]) == pytest.approx(1.0, abs=0.25)
 
@@ -459,17 +460,17 @@ def growing_gan(stage):
     def generate(params, context):
         return generator.apply({"params": params["gen"]}, context.batch["z"], alpha(context.step))
 
-    def judge(params, images, context):
+    def discriminate(params, images, context):
         return discriminator.apply({"params": params["disc"]}, images, alpha(context.step))
 
     def disc(params, context):
-        fake_logits = judge(params, generate(params, context), context)
-        return disc_loss(judge(params, context.batch["x"], context), fake_logits), core.Aux()
+        fake_logits = discriminate(params, generate(params, context), context)
+        return disc_loss(discriminate(params, context.batch["x"], context), fake_logits), core.Aux()
 
     def gen(params, context):
         fake = generate(params, context)
         aux = core.Aux({"size": fake.shape[1]})
-        return gen_loss(judge(params, fake, context)), aux
+        return gen_loss(discriminate(params, fake, context)), aux
 
     return core.Gan(
         init,
@@ -488,9 +489,10 @@ def growing_experiment():
         def on_enter(state):
             return state.replace(opt_state=core.init_optimizers(gan, state.params))
 
-        return core.Phase(gan, PHASE_STEPS, 2 * 2**stage, 8, on_enter if stage else None)
+        size = 2 * 2**stage
+        return core.Phase(gan, PHASE_STEPS, 8, (size, size), on_enter if stage else None)
 
-    return tuple(phase(stage) for stage in range(3))
+    return core.Experiment(tuple(phase(stage) for stage in range(3)))
 
 
 def ramps(generator, steps, batch, size):
@@ -519,24 +521,26 @@ def blocks_changed(before, after):
 
 def test_a_game_grows_in_three_phases():
     experiment, generator = growing_experiment(), np.random.default_rng(0)
-    state = jax.jit(lambda: core.init_state(experiment[0].gan, 0), compiler_options=QUICKLY)()
-    for stage, phase in enumerate(experiment):
+    state = jax.jit(
+        lambda: core.init_state(experiment.phases[0].gan, 0), compiler_options=QUICKLY
+    )()
+    for stage, phase in enumerate(experiment.phases):
         left = state
         state = phase.on_enter(left) if phase.on_enter else left
         assert jax.tree.structure(state) == jax.tree.structure(left)
         inputs = {
-            "x": ramps(generator, phase.steps, phase.batch_size, phase.image_size),
+            "x": ramps(generator, phase.steps, phase.batch_size, phase.image_size[0]),
             "z": generator.normal(size=(phase.steps, 1, phase.batch_size, 4)).astype(np.float32),
         }
         step = compile_step(phase.gan)
         (start, *_, state), metrics = play(step, state, inputs)
-        assert (metrics["gen"]["size"] == phase.image_size).all()
+        assert (metrics["gen"]["size"] == phase.image_size[0]).all()
         blocks = [f"image_{i}" for i in ({stage - 1, stage} if stage else {0})]
         blocks += ["Dense_0", *(f"block_{i}" for i in range(1, stage + 1))]
         assert blocks_changed(start, state) == {
             f"{network}/{block}" for network in ("gen", "disc") for block in blocks
         }
-    assert int(state.step) == 3 * PHASE_STEPS
+    assert int(state.step) == experiment.steps == 3 * PHASE_STEPS
     assert int(state.opt_state["gen"].count) == PHASE_STEPS
 
     # Why the optimizers are reset: on its old momentum a block drifts that no longer takes part.
