@@ -53,9 +53,10 @@ def make_step(
         key = jax.random.fold_in(state.key, state.step)
         if axis_name is not None:
             key = jax.random.fold_in(key, jax.lax.axis_index(axis_name))
-        prepare_key, noise_key, *player_keys = jax.random.split(key, 2 + len(gan.players))
-        # Not among those keys: a monitor more or less must not change the training.
-        monitor_keys = [jax.random.fold_in(key, 1 + index) for index in range(len(gan.monitors))]
+        # One key for all monitors: a monitor more or less must not change the training.
+        keys = jax.random.split(key, 3 + len(gan.players))
+        prepare_key, noise_key, *player_keys, monitors_key = keys
+        monitor_keys = [jax.random.fold_in(monitors_key, i) for i in range(len(gan.monitors))]
         batch = dict(prepare(prepare_key, inputs, resident) if prepare else inputs)
         _check_batch(gan, batch)
         _check_memory(gan, state, axis_name)

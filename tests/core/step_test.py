@@ -1,5 +1,7 @@
 """The step against updates worked out by hand."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -230,6 +232,50 @@ def test_a_monitor_sees_what_the_step_has_made_of_everything():
     _, (_, metrics) = play(gan, [{"x": slices}] * 2)
     assert metrics["see"] == {"stats": 4.0, "sum": 40.0, "step": 1.0, "x": 1.0}
     assert {value.dtype for value in metrics["see"].values()} == {jnp.dtype("float32")}
+
+
+def test_monitors_change_no_random_number_and_have_their_own():
+    """Neither the training's nor each other's: a monitor's noise would else be that of a loss."""
+
+    def draw(network):
+        return lambda p, c: (p[network]["w"], core.Aux({"u": jax.random.uniform(c.key)}))
+
+    def uniform(params, context):
+        del params
+        return {"u": jax.random.uniform(context.key)}
+
+    def game(monitors):
+        return scalar_game(
+            disc={"objective": draw("disc")},
+            gen={"objective": draw("gen")},
+            draw_noise=lambda key, batch: {"z": jnp.full((1, 1), jax.random.uniform(key))},
+            monitors=tuple(core.Monitor(f"monitor_{i}", uniform) for i in range(monitors)),
+        )
+
+    def drawn(gan):
+        def prepare(key, inputs, resident):
+            del resident
+            return {**inputs, "prepared": jnp.full((1, 1), jax.random.uniform(key))}
+
+        def see(params, context):
+            del params
+            return {name: context.batch[name][0] for name in ("z", "prepared")}
+
+        gan = dataclasses.replace(gan, monitors=(*gan.monitors, core.Monitor("batch", see)))
+        step = core.make_step(gan, prepare=prepare)
+        _, metrics = step(core.init_state(gan, 0), {"x": X})
+        return {
+            f"{player}/{name}": float(value)
+            for player, own in metrics.items()
+            for name, value in own.items()
+            if name != "loss"
+        }
+
+    without, several = drawn(game(0)), drawn(game(4))
+    assert set(without) == {"disc/u", "gen/u", "batch/z", "batch/prepared"}
+    assert {name: several[name] for name in without} == without
+    assert len(several) == len(without) + 4
+    assert len(set(several.values())) == len(several)
 
 
 def test_changed_collections_and_memory_reach_the_next_player():
