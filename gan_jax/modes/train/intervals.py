@@ -52,8 +52,10 @@ class Window:
         """Whether a metric counts at a step: zeros of idle players do not."""
         for monitor in self._gan.monitors:
             of_monitor = (step + 1) % monitor.every == 0
-            if monitor.name == player or metric in monitor.pairs:
+            if monitor.name == player:
                 return of_monitor
+            if metric in monitor.pairs and not of_monitor:
+                return False
         every = next(one.every for one in self._gan.players if one.name == player)
         return step % every == 0
 
