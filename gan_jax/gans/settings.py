@@ -122,15 +122,32 @@ def _convert(hint: Any, field: dataclasses.Field, value: Any, key: str) -> Any:
             raise ValueError(f"{key} is a group of keys, not {value!r}")
         return read(hint, dict(value.items()), prefix=key)
     if hint == Number and hasattr(value, "items"):
-        value = read(Schedule, dict(value.items()), prefix=key)
-        _check_range(field, value.value, key)
-        return value
+        return _schedule(field, dict(value.items()), key)
     value = _typed(hint, value, key)
     for part in value if isinstance(value, tuple) else (value,):
         if field.metadata.get("choices"):
             check_name(key, part, field.metadata["choices"])
-        _check_range(field, part, key)
+        _check_range(field.metadata, part, key)
     return value
+
+
+def _schedule(field: dataclasses.Field, values: Mapping[str, Any], key: str) -> Schedule:
+    found = read(Schedule, values, prefix=key)
+    limits = dict(field.metadata)
+    _check_range(limits, found.value, f"{key}.value")
+    if found.kind == "constant":
+        for name in ("to", "start", "steps"):
+            if getattr(found, name):
+                raise ValueError(
+                    f"{key}.{name}={getattr(found, name)} has no effect with kind=constant: "
+                    "leave it out"
+                )
+    elif limits.get("above") is not None:
+        # A rate that must be positive may well go to zero.
+        _check_range(limits | {"above": None, "least": limits["above"]}, found.to, f"{key}.to")
+    else:
+        _check_range(limits, found.to, f"{key}.to")
+    return found
 
 
 def _typed(hint: Any, value: Any, key: str) -> Any:
@@ -154,10 +171,9 @@ def _typed(hint: Any, value: Any, key: str) -> Any:
     raise ValueError(f"{key} must be {names}, not {value!r}")
 
 
-def _check_range(field: dataclasses.Field, value: Any, key: str) -> None:
+def _check_range(limits: Mapping[str, Any], value: Any, key: str) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return
-    limits = field.metadata
     bounds = (
         ("at least", limits.get("least"), lambda limit: value >= limit),
         ("above", limits.get("above"), lambda limit: value > limit),
