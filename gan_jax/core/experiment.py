@@ -98,6 +98,18 @@ class Experiment:
         """Of all phases."""
         return sum(phase.steps for phase in self.phases)
 
+    @property
+    def default_sampler(self) -> str:
+        """The name of the sampler that is meant where none is named.
+
+        Raises:
+          ValueError: If the game has none.
+        """
+        samplers = self.phases[0].gan.samplers
+        if not samplers:
+            raise ValueError("this game has no sampler: no image can be generated from it")
+        return next(iter(samplers))
+
     def index(self, step: int) -> int:
         """The phase that takes the step after `step` finished ones; at the end, the last."""
         return bisect.bisect_right(self.starts, step) - 1

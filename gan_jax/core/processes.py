@@ -1,4 +1,4 @@
-"""What one process does and all must know: done by process 0, told to the others to the bit."""
+"""What one process does and all must know: done by process 0, broadcast to the bit."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def by_first_process(work: Callable[[], T], default: T) -> T:
             result = work()
         except Exception as raised:
             error = raised
-    (failed,) = tell((float(error is not None),))
+    (failed,) = broadcast((float(error is not None),))
     if error is not None:
         raise error
     if failed:
@@ -41,7 +41,7 @@ def by_first_process(work: Callable[[], T], default: T) -> T:
     return result
 
 
-def tell(values: Sequence[float]) -> tuple[float, ...]:
+def broadcast(values: Sequence[float]) -> tuple[float, ...]:
     """Process 0's numbers, on every process.
 
     Args:

@@ -177,9 +177,7 @@ def make_sample_evaluator(
         evaluator.names,
         family=family,
         sampler_name=sampler_name,
-        image_shape=sampling.image_shape(
-            sampler, weights, inputs_of(np.arange(1)), options=options
-        ),
+        image_shape=shape,
         sources={
             one.array: stream_of(streams, one.array).identity
             for one in sampler.inputs.values()

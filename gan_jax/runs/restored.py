@@ -64,9 +64,7 @@ def load(
     config, info = workdir.load(path)
     experiment = _experiment(path, config, info)
     samplers = experiment.phases[0].gan.samplers
-    if not samplers:
-        raise ValueError(f"the game of workdir {path} has no sampler: nothing can be drawn from it")
-    name = sampler or next(iter(samplers))
+    name = sampler or experiment.default_sampler
     check_name("sampler", name, samplers)
     where = workdir.Workdir(Path(path))
     if best and not where.best.is_dir():

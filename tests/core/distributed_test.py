@@ -16,7 +16,7 @@ import optax
 import pytest
 
 from gan_jax import core
-from gan_jax.core import processes as together
+from gan_jax.core import processes
 
 MODES = ("jit", "pmap")
 TIMEOUT = 180.0
@@ -102,15 +102,15 @@ def be_one_of_two(process, port, folder):
 
 def learn_from_the_first(process):
     """Numbers arrive to the bit, and a failure of process 0 is one of all, and no waiting."""
-    assert together.tell((1 / 3 + process, float(process))) == (1 / 3, 0.0)
-    assert together.by_first_process(lambda: process + 10, -1) == (10 if process == 0 else -1)
+    assert processes.broadcast((1 / 3 + process, float(process))) == (1 / 3, 0.0)
+    assert processes.by_first_process(lambda: process + 10, -1) == (10 if process == 0 else -1)
 
     def fail():
         raise ValueError("broken")
 
-    error = ValueError if process == 0 else together.OtherProcessError
+    error = ValueError if process == 0 else processes.OtherProcessError
     with pytest.raises(error, match="broken" if process == 0 else "process 0 failed"):
-        together.by_first_process(fail, None)
+        processes.by_first_process(fail, None)
 
 
 def start(process, port, folder):

@@ -1,4 +1,4 @@
-"""Evaluation in training: scores, the best checkpoint, and whether the score has turned."""
+"""Evaluation while training: scores, the best checkpoint, and early stopping."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import jax
 from ml_collections import ConfigDict
 
-from gan_jax import core, telemetry
+from gan_jax import core, evaluation, telemetry
 from gan_jax.checkpoint import Checkpointer, CheckpointError
-from gan_jax.core import processes as together
-from gan_jax.evaluation import history as watch
-from gan_jax.evaluation import protocols, results, scoring
+from gan_jax.core import processes
+from gan_jax.evaluation import history, protocols, results
+from gan_jax.metrics import make_extractor
 from gan_jax.runs.setup import Setup
 from gan_jax.runs.workdir import Workdir
 
@@ -32,18 +33,19 @@ def check(settings: ConfigDict) -> None:
         raise ValueError("config.evaluate.stop=True needs config.evaluate.patience of 1 or more")
 
 
-class Scorekeeper:
-    """Scores the run every so many steps, and keeps the checkpoint that scored best.
+class PeriodicEvaluation:
+    """Evaluates the run every so many steps, and keeps the checkpoint that scored best.
 
     With several processes the first one evaluates, on its own devices, and the others wait: they
-    have no `scoring` and no `watch`.
+    have no evaluator and no history. A phase whose images are smaller than the data's is not
+    evaluated: the resize would be what is scored.
 
     Attributes:
-      finished: Whether the score has turned and the run is to stop for it.
+      finished: Whether the score has not improved for so long that the run is to stop.
     """
 
     def __init__(self, setup: Setup, where: Workdir, progress: Mapping[str, Any] | None, step: int):
-        """Looks at the real images, or reads what is kept of an earlier look.
+        """Computes the features of the real images, or reads what is kept of them.
 
         Args:
           setup: The run.
@@ -52,38 +54,40 @@ class Scorekeeper:
           step: The step at which the run goes on.
 
         Raises:
-          ValueError: As `scoring.make_scoring`.
-          OSError: As `scoring.make_scoring`.
+          ValueError: As `evaluation.make_evaluator`, or if the game has no sampler.
+          OSError: As `evaluation.make_evaluator`.
         """
         settings = setup.config.evaluate
-        self._every, self._steps = settings.every, setup.config.steps
+        self._every, self._experiment = settings.every, setup.experiment
         self._patience, self._stop = settings.patience, settings.stop
         self._where = where
-        self._scoring = self._watch = None
-        together.by_first_process(lambda: self._begin(setup, progress, step), None)
+        self._evaluate = self._history = None
+        processes.by_first_process(lambda: self._begin(setup, progress, step), None)
         self._best = Checkpointer(where.best, keep=1)
-        (finished,) = together.tell((float(self._has_turned()),))
+        (finished,) = processes.broadcast((float(self._has_not_improved()),))
         self.finished = bool(finished)
 
     def _begin(self, setup: Setup, progress: Mapping[str, Any] | None, step: int) -> None:
         """What the process that evaluates does before the first step."""
-        self._scoring = _make_scoring(setup)
-        self._watch = watch.resume(self._scoring.main_protocol_key, progress)
+        self._evaluate = _make_evaluate(setup)
+        self._history = history.resume(self._evaluate.main_protocol_key, progress)
         results.drop_results_after(self._where.evaluations, step)
-        described = protocols.describe_protocol(self._scoring.protocol)
-        telemetry.say(f"scored every {self._every} steps: {described}")
+        described = protocols.describe_protocol(self._evaluate.protocol)
+        telemetry.say(f"evaluated every {self._every} steps: {described}")
         self._set_aside_another_best()
 
     def due(self, step: int) -> bool:
-        """Whether the run is scored after this step."""
-        return step % self._every == 0 or step == self._steps
+        """Whether the run is evaluated after this step."""
+        if self._experiment.reached(step).image_size != self._experiment.phases[-1].image_size:
+            return False
+        return step % self._every == 0 or step == self._experiment.steps
 
-    def score(
+    def evaluate(
         self,
         step: int,
         state: core.GanState,
         local_state: core.GanState,
-        give_up: Callable[[], bool],
+        cancelled: Callable[[], bool],
     ) -> dict[str, float] | None:
         """Scores a state, and keeps it if it is the best so far.
 
@@ -91,21 +95,21 @@ class Scorekeeper:
           step: Its step.
           state: On all devices.
           local_state: This process's copy.
-          give_up: Asked between batches, where there is one process.
+          cancelled: Asked between batches, where there is one process.
 
         Returns:
-          `{"score/<key>": value}`, empty where another process evaluates; None if it gave up.
+          `{"score/<key>": value}`, empty where another process evaluates; None if cancelled.
 
         Raises:
-          OtherProcessError: If process 0 could not score.
+          OtherProcessError: If process 0 could not evaluate.
         """
-        found = together.by_first_process(
-            lambda: self._look(step, local_state, give_up), ({}, False)
+        found = processes.by_first_process(
+            lambda: self._score(step, local_state, cancelled), ({}, False)
         )
         if found is None:
             return None
         scores, keep = found
-        keep, finished = together.tell((float(keep), float(self._has_turned())))
+        keep, finished = processes.broadcast((float(keep), float(self._has_not_improved())))
         if keep:
             self._best.save(step, state, self._record())
             self._best.wait()
@@ -115,35 +119,36 @@ class Scorekeeper:
     @property
     def protocol_key(self) -> str:
         """Names the protocol of the scores, on the process that evaluates."""
-        return self._scoring.protocol_key
+        return self._evaluate.protocol_key
 
-    def _look(
-        self, step: int, state: core.GanState, give_up: Callable[[], bool]
+    def _score(
+        self, step: int, state: core.GanState, cancelled: Callable[[], bool]
     ) -> tuple[dict[str, float], bool] | None:
-        """The scores, and whether the state is to be kept as the best; None if it gave up."""
+        """The scores, and whether the state is to be kept as the best; None if cancelled."""
         start = time.perf_counter()
-        scores = self._scoring(state, give_up)
+        sampler = self._evaluate.generate.sampler
+        scores = self._evaluate(core.sampling_weights(state, sampler), cancelled=cancelled)
         if scores is None:
             return None
-        return scores, self._take_note(step, scores, time.perf_counter() - start)
+        return scores, self._keep_result(step, scores, time.perf_counter() - start)
 
-    def _take_note(self, step: int, scores: dict[str, float], seconds: float) -> bool:
-        """Keeps the result and tells of it; whether the state is to be kept as the best."""
-        before, value = self._watch, scores[self._scoring.main_key]
-        self._watch = watch.observe(
-            before, step, value, lower_is_better=self._scoring.lower_is_better
+    def _keep_result(self, step: int, scores: dict[str, float], seconds: float) -> bool:
+        """Keeps the result and prints it; whether the state is to be kept as the best."""
+        value = scores[self._evaluate.main_key]
+        self._history = history.record(
+            self._history, step, value, lower_is_better=self._evaluate.lower_is_better
         )
         result = results.make_result(
             scores,
-            {**self._scoring.protocol, "step": step},
+            {**self._evaluate.protocol, "step": step},
             step=step,
-            count=self._scoring.count,
+            count=self._evaluate.count,
             seconds=seconds,
             in_training=True,
         )
         results.keep_result(self._where.evaluations, result)
         self._say(step, value)
-        return self._watch.best_step == step and self._make_room(step)
+        return self._history.best_step == step and self._make_room(step)
 
     def _make_room(self, step: int) -> bool:
         """Whether the best checkpoint on disk, if there is one, is to give way to this step's.
@@ -155,9 +160,9 @@ class Scorekeeper:
             newest = best.latest_step()
         if newest is None or newest < step:
             return True
-        other = self._watch._replace(best=self._record_on_disk().get("score"), best_step=newest)
-        better = watch.observe(
-            other, step, self._watch.best, lower_is_better=self._scoring.lower_is_better
+        other = self._history._replace(best=self._record_on_disk().get("score"), best_step=newest)
+        better = history.record(
+            other, step, self._history.best, lower_is_better=self._evaluate.lower_is_better
         )
         if better.best_step != step or newest == step:
             return False
@@ -167,7 +172,7 @@ class Scorekeeper:
     def _set_aside_another_best(self) -> None:
         """Keeps the best checkpoint of another protocol under another name."""
         record = self._record_on_disk()
-        if record and record.get("protocol") != self._scoring.main_protocol_key:
+        if record and record.get("protocol") != self._evaluate.main_protocol_key:
             aside = self._where.best.with_name(
                 f"{self._where.best.name}-{record.get('protocol', 'unknown')}"
             )
@@ -179,12 +184,12 @@ class Scorekeeper:
 
     def _record(self) -> dict[str, Any]:
         """What is kept with the best checkpoint."""
-        if self._scoring is None:
+        if self._evaluate is None:
             return {}
         return {
-            "score": self._watch.best,
-            "metric": self._scoring.main_key,
-            "protocol": self._scoring.main_protocol_key,
+            "score": self._history.best,
+            "metric": self._evaluate.main_key,
+            "protocol": self._evaluate.main_protocol_key,
         }
 
     def _record_on_disk(self) -> dict[str, Any]:
@@ -192,12 +197,12 @@ class Scorekeeper:
             return {}
         try:
             with Checkpointer(self._where.best) as best:
-                return best.restore()[2]
+                return best.progress()[1]
         except CheckpointError:
             return {}
 
     def _say(self, step: int, value: float) -> None:
-        name, seen = self._scoring.main_title, self._watch
+        name, seen = self._evaluate.main_title, self._history
         best = "none is a number yet" if seen.best is None else f"{seen.best:.4g}"
         note = "the best so far" if seen.best_step == step else f"best {best} at {seen.best_step}"
         telemetry.say(f"step {step}: {name} {value:.4g}, {note}")
@@ -209,31 +214,43 @@ class Scorekeeper:
                 + ("" if self._stop else " (config.evaluate.stop=True would stop here)")
             )
 
-    def _has_turned(self) -> bool:
-        seen = self._watch
-        return self._stop and seen is not None and watch.has_turned(seen, self._patience)
+    def _has_not_improved(self) -> bool:
+        seen = self._history
+        return self._stop and seen is not None and history.has_not_improved(seen, self._patience)
 
     def progress(self) -> dict[str, Any] | None:
         """What a checkpoint must carry, JSON-able; process 0 writes it."""
-        return None if self._watch is None else self._watch.progress()
+        return None if self._history is None else self._history.progress()
 
     def close(self) -> None:
         """Ends the best checkpoint's background threads."""
         self._best.close()
 
 
-def _make_scoring(setup: Setup) -> scoring.Scoring:
+def _make_evaluate(setup: Setup) -> evaluation.SampleEvaluator:
+    """What scores the samples of the last phase, and of those with images of the same size."""
     config, settings = setup.config, setup.config.evaluate
-    return scoring.make_scoring(
-        setup.experiment[0].gan.samplers["generator"],
-        setup.dataset,
-        family=config.family,
-        precision=config.precision,
-        extractor=settings.extractor,
-        weights=settings.weights or None,
-        names=settings.metrics,
+    gan = setup.experiment.phases[-1].gan
+    name = setup.experiment.default_sampler
+    sampler = gan.samplers[name]
+    state = jax.eval_shape(lambda: core.init_state(gan, config.seed))
+    evaluator = evaluation.make_evaluator(
+        make_extractor(settings.extractor, weights=settings.weights or None),
+        setup.streams,
+        sampler.target,
+        settings.metrics,
         num_images=settings.num_images,
         num_real=settings.num_real,
-        averaged=config.ema_decay > 0.0,
         cache_dir=config.data.cache_dir or None,
+    )
+    return evaluation.make_sample_evaluator(
+        evaluator,
+        sampler,
+        core.sampling_weights(state, sampler),
+        setup.streams,
+        family=config.family,
+        sampler_name=name,
+        precision=config.precision,
+        count=settings.num_images,
+        averaged=bool(core.sampling_part(state, sampler).ema),
     )
