@@ -2,8 +2,6 @@
 
 import tracemalloc
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -12,18 +10,14 @@ from gan_jax.evaluation import evaluator as evaluation
 from gan_jax.evaluation import features, protocols
 from gan_jax.evaluation.reference import make_reference
 from gan_jax.images import batches_of
-from gan_jax.sampling import fakes
 
 
-def dataset(count=120, classes=3, seed=0):
-    random = np.random.default_rng(seed)
-    return data.ImageDataset(
-        random.integers(0, 256, (count, 8, 8, 3), np.uint8),
-        random.integers(0, classes, count).astype(np.int32),
-        tuple(f"class {i}" for i in range(classes)),
-        "noise",
-        "train",
-    )
+def images_of(count, seed=1):
+    return np.random.default_rng(seed).integers(0, 256, (count, 8, 8, 3), np.uint8)
+
+
+def dataset(count=120):
+    return data.from_arrays({"image": images_of(count, seed=0)}, name="noise")
 
 
 @pytest.fixture
@@ -41,9 +35,9 @@ def evaluator(toy_extractor, tmp_path):
 
 
 def test_all_scores_are_those_of_the_whole_arrays(evaluator, toy_extractor):
-    pictures = dataset(90, seed=1).images
-    real, fake = (features.extract(toy_extractor, x) for x in (dataset().images, pictures))
-    scores = evaluator(batch_size=16).score(batches_of(pictures, 16), 90)
+    images = images_of(90)
+    real, fake = (features.extract(toy_extractor, x) for x in (images_of(120, seed=0), images))
+    scores = evaluator(batch_size=16).score(batches_of(images, 16), 90)
     fid = metrics.frechet_inception_distance(real.features, fake.features)
     kid = metrics.kernel_inception_distance(real.features, fake.features, subset_size=45)
     inception = metrics.inception_score(fake.logits)
@@ -68,13 +62,13 @@ def test_all_scores_are_those_of_the_whole_arrays(evaluator, toy_extractor):
 
 
 def test_only_what_is_asked_for_is_scored(evaluator):
-    images = dataset(40, seed=1).images
+    images = images_of(40)
     scores = evaluator(("precision",)).score(batches_of(images, 64), 40)
     assert set(scores) == {"precision_toy"}
 
 
 def test_scores_do_not_depend_on_the_batch_size(evaluator):
-    images = dataset(50, seed=1).images
+    images = images_of(50)
     one, other = (
         evaluator(batch_size=size).score(batches_of(images, size), 50) for size in (4, 64)
     )
@@ -84,7 +78,7 @@ def test_scores_do_not_depend_on_the_batch_size(evaluator):
 @pytest.mark.parametrize(("promised", "message"), [(50, "40 came"), (30, "more came"), (1, "2")])
 def test_another_count_than_promised_is_refused(evaluator, promised, message):
     with pytest.raises(ValueError, match=message):
-        evaluator(("fid",)).score(batches_of(dataset(40).images, 8), promised)
+        evaluator(("fid",)).score(batches_of(images_of(40), 8), promised)
 
 
 def test_unknown_metrics_are_refused_with_the_nearest():
@@ -95,7 +89,7 @@ def test_unknown_metrics_are_refused_with_the_nearest():
 
 
 def test_fid_and_inception_score_need_no_memory_for_more_images(evaluator):
-    scorer, image = evaluator(("fid", "inception_score")), dataset(64).images
+    scorer, image = evaluator(("fid", "inception_score")), images_of(64)
 
     def peak(batches):
         tracemalloc.start()
@@ -109,69 +103,21 @@ def test_fid_and_inception_score_need_no_memory_for_more_images(evaluator):
     assert peak(640) - peak(64) < 0.05 * 64 * 576 * (12 + 5) * 8
 
 
-class Toy:
-    """A generator of 8x8 images: a grey that the latent sets, in the colour of the label."""
-
-    def __init__(self, num_classes):
-        self.sampler = core.Sampler(self.apply, 3, num_classes, ("generator",))
-        self.params = {"generator": {"w": jnp.full((3,), 0.3)}}
-        self.variables = {"generator": {}}
-
-    def apply(self, params, variables, latents, labels):
-        grey = jnp.tanh(latents @ params["generator"]["w"])[:, None, None, None]
-        images = jnp.broadcast_to(grey, (len(latents), 8, 8, 3))
-        if labels is None:
-            return images
-        return images.at[..., 0].set(labels[:, None, None] / 2.0 - 1.0)
-
-    def draw(self, count, *, seed=0, truncation=0.0, batch_size=8, frequencies=()):
-        draw = fakes.make_fakes(
-            self.sampler, seed=seed, truncation=truncation, batch_size=batch_size
-        )
-        batches = draw(self.params, self.variables, count, np.asarray(frequencies))
-        return np.concatenate([np.asarray(batch) for batch in batches])
-
-
-def test_an_image_is_a_function_of_seed_and_number_alone(monkeypatch):
-    toy = Toy(0)
-    images = toy.draw(30)
-    assert images.shape == (30, 8, 8, 3)
-    assert images.dtype == np.uint8
-    np.testing.assert_array_equal(images[:13], toy.draw(13, batch_size=16))
-    assert (images != toy.draw(30, seed=1)).any()
-    monkeypatch.setattr(jax, "local_devices", lambda: jax.devices()[:1])
-    np.testing.assert_array_equal(images, toy.draw(30, batch_size=5))
-
-
-def test_truncation_keeps_to_the_middle():
-    def spread(truncation):
-        return np.ptp(Toy(0).draw(64, truncation=truncation).astype(float))
-
-    assert spread(0.1) < 0.3 * spread(0.0)
-
-
-def test_labels_come_as_often_as_in_the_data():
-    images = Toy(3).draw(600, frequencies=(0.5, 0.0, 0.5), batch_size=64)
-    colours = images[:, 0, 0, 0]
-    counts = [(colours == value).sum() for value in (0, 64, 128)]
-    assert counts[1] == 0
-    assert sum(counts) == 600
-    # Five standard deviations of a binomial.
-    assert abs(counts[0] - 300) < 5 * np.sqrt(600 / 4)
-
-
 def test_the_line_names_what_a_number_cannot_be_compared_without(evaluator):
     scorer = evaluator(("fid", "inception_score"))
-    protocol = protocols.run_protocol(
+    sampler = core.Sampler({"z": core.Normal((3,))}, None, ("net",), options={"truncation": None})
+    protocol = protocols.samples_protocol(
         scorer.reference,
-        Toy(0).sampler,
+        sampler,
         scorer.names,
         family="toy",
+        sampler_name="images",
         image_shape=(8, 8, 3),
+        sources={},
         precision="bfloat16",
         count=1000,
         seed=3,
-        truncation=0.5,
+        options={"truncation": 0.5},
         averaged=True,
     )
     protocol["step"] = 7000
@@ -181,12 +127,16 @@ def test_the_line_names_what_a_number_cannot_be_compared_without(evaluator):
     assert line == (
         "step 7,000: FID (toy) 12.35, Inception Score (toy) 7 (std 0.25) (1,000 generated against "
         "120 real images of 8x8 of noise train; Toy, bilinear to 2, weights 00000000; "
-        "averaged generator weights in bfloat16, truncation 0.5, seed 3; inception score splits 10)"
+        "averaged weights in bfloat16, truncation 0.5, seed 3; inception score splits 10)"
     )
-    protocol |= {"classes": ["class 1"], "precision": "float32", "source": "fakes"}
-    line = protocols.describe({"fid_toy": 1.0}, protocol)
+    changed = {"precision": "float32", "options": {"truncation": None}, "array": "left"}
+    changed |= {"classes": {"label": ["dog"]}, "num_classes": {"label": 3}}
+    line = protocols.describe({"fid_toy": 1.0}, protocol | changed | {"source": "fakes"})
     assert "1,000 generated (fakes) against" in line
-    assert "noise train, only class 1;" in line
+    assert "noise train (left), only dog;" in line
+    assert "averaged weights, no truncation, seed 3" in line
+    line = protocols.describe({"fid_toy": 1.0}, protocol | {"fake_shape": [4, 2, 3]})
+    assert "1,000 generated (2x4) against 120 real images of 8x8" in line
 
 
 def test_images_that_come_sorted_take_positions(evaluator):
@@ -219,7 +169,7 @@ def test_a_reference_without_features_is_refused_where_they_are_needed(toy_extra
         ("fid", 100, 1, "fid needs at least 2 generated images, not 1"),
     ],
 )
-def test_too_few_images_are_refused_before_any_is_looked_at(name, real, fake, message):
+def test_too_few_images_are_refused_before_anything_is_computed(name, real, fake, message):
     with pytest.raises(ValueError, match=message):
         protocols.check_counts((name,), real, fake)
     protocols.check_counts((name,), 6, 6)

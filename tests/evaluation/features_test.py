@@ -1,5 +1,6 @@
 """Features of many images, divided over four devices."""
 
+import dataclasses
 import io
 
 import jax
@@ -10,21 +11,21 @@ from gan_jax.core import local_devices
 from gan_jax.evaluation import features
 
 
-def pictures(count, channels=3):
+def images_of(count, channels=3):
     return np.random.default_rng(0).integers(0, 256, (count, 8, 8, channels), np.uint8)
 
 
 def test_batches_are_divided_and_change_nothing(toy_extractor):
-    images, extractor = pictures(23), toy_extractor
+    images, extractor = images_of(23), toy_extractor
     want = [np.asarray(x) for x in extractor(images)]
     for batch_size in (4, 16, 64):
-        seen = features.extract(extractor, images, batch_size=batch_size)
-        np.testing.assert_allclose(seen.features, want[0], rtol=1e-6, atol=1e-6)
-        np.testing.assert_allclose(seen.logits, want[1], rtol=1e-5, atol=1e-5)
+        found = features.extract(extractor, images, batch_size=batch_size)
+        np.testing.assert_allclose(found.features, want[0], rtol=1e-6, atol=1e-6)
+        np.testing.assert_allclose(found.logits, want[1], rtol=1e-5, atol=1e-5)
 
 
-def test_four_devices_see_what_one_sees(monkeypatch, toy_extractor):
-    images, extractor = pictures(10), toy_extractor
+def test_four_devices_compute_what_one_does(monkeypatch, toy_extractor):
+    images, extractor = images_of(10), toy_extractor
     four = features.extract(extractor, images, batch_size=8)
     assert local_devices().count == 4
     monkeypatch.setattr(jax, "local_devices", lambda: jax.devices()[:1])
@@ -33,11 +34,11 @@ def test_four_devices_see_what_one_sees(monkeypatch, toy_extractor):
     np.testing.assert_allclose(four.features, one.features, rtol=1e-6, atol=1e-6)
 
 
-def test_grey_images_are_repeated(toy_extractor):
-    grey, extractor = pictures(3, channels=1), toy_extractor
-    seen = features.extract(extractor, grey)
-    want = features.extract(extractor, np.repeat(grey, 3, axis=3))
-    np.testing.assert_array_equal(seen.features, want.features)
+def test_gray_images_are_repeated(toy_extractor):
+    gray, extractor = images_of(3, channels=1), toy_extractor
+    found = features.extract(extractor, gray)
+    want = features.extract(extractor, np.repeat(gray, 3, axis=3))
+    np.testing.assert_array_equal(found.features, want.features)
 
 
 def test_a_stream_runs_one_batch_ahead_and_no_further(toy_extractor):
@@ -46,12 +47,30 @@ def test_a_stream_runs_one_batch_ahead_and_no_further(toy_extractor):
     def batches():
         for start in range(0, 12, 4):
             taken.append(start)
-            yield pictures(12)[start : start + 4]
+            yield images_of(12)[start : start + 4]
 
     stream = features.make_extract(toy_extractor, batch_size=4)(batches())
     next(stream)
     assert taken == [0, 4]
     assert len(list(stream)) == 2
+
+
+@pytest.mark.parametrize("sizes", [(23,), (1, 22), (5, 5, 5, 5, 3), (8, 15), (16, 0, 7)])
+def test_batches_of_any_size_are_computed_as_one_stream(toy_extractor, sizes):
+    images = images_of(23)
+    traced = []
+
+    def apply(params, images):
+        traced.append(len(images))
+        return toy_extractor.apply(params, images)
+
+    extractor = dataclasses.replace(toy_extractor, apply=apply)
+    batches = np.split(images, np.cumsum(sizes)[:-1])
+    found = list(features.make_extract(extractor, batch_size=8)(batches))
+    assert [len(part.features) for part in found] == [8, 8, 7]
+    assert traced == [8], "one compilation"
+    want = features.extract(toy_extractor, images, batch_size=8).features
+    np.testing.assert_array_equal(np.concatenate([part.features for part in found]), want)
 
 
 @pytest.mark.parametrize(
@@ -72,13 +91,7 @@ def test_no_images_are_refused(toy_extractor):
         features.extract(toy_extractor, np.zeros((0, 8, 8, 3), np.uint8))
 
 
-def test_a_batch_that_is_too_large_is_refused(toy_extractor):
-    run = features.make_extract(toy_extractor, batch_size=4)
-    with pytest.raises(ValueError, match="up to 4 images, not 5"):
-        list(run([pictures(5)]))
-
-
-def test_progress_is_told_in_lines_where_there_is_no_terminal():
+def test_progress_is_shown_in_lines_where_there_is_no_terminal():
     out = io.StringIO()
     batches = list(features.progress([[0] * 4] * 3, 12, "real images", interval=0.0, file=out))
     assert len(batches) == 3

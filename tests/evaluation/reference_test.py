@@ -11,15 +11,17 @@ from gan_jax.evaluation import features
 from gan_jax.evaluation.reference import make_reference
 
 
-def dataset(count=40, seed=0):
+def arrays(count=40, seed=0):
     random = np.random.default_rng(seed)
-    return data.ImageDataset(
-        random.integers(0, 256, (count, 8, 8, 3), np.uint8),
-        np.arange(count, dtype=np.int32) % 4,
-        ("a", "b", "c", "d", "e"),
-        "noise",
-        "train",
-    )
+    return {
+        "image": random.integers(0, 256, (count, 8, 8, 3), np.uint8),
+        "label": np.arange(count, dtype=np.int32) % 4,
+    }
+
+
+def dataset(count=40, seed=0, **changed):
+    names = {"label": ("a", "b", "c", "d", "e")}
+    return data.from_arrays(arrays(count, seed) | changed, class_names=names, name="noise")
 
 
 @pytest.fixture
@@ -34,16 +36,19 @@ def counted(toy_extractor):
     return dataclasses.replace(toy_extractor, apply=apply), traces
 
 
-def test_moments_features_and_frequencies(toy_extractor, tmp_path):
+def test_moments_features_and_what_they_are_of(toy_extractor, tmp_path):
     found = make_reference(toy_extractor, dataset(), keep_features=True, cache_dir=tmp_path)
-    want = features.extract(toy_extractor, dataset().images).features
+    want = features.extract(toy_extractor, arrays()["image"]).features
     np.testing.assert_allclose(found.features, want, rtol=1e-6)
     np.testing.assert_allclose(found.moments.mean, want.mean(0), rtol=1e-5)
     np.testing.assert_allclose(found.moments.covariance, np.cov(want.T), rtol=1e-4, atol=1e-6)
-    np.testing.assert_allclose(found.label_frequencies, [0.25, 0.25, 0.25, 0.25, 0.0])
+    assert found.protocol["data"] == "noise"
+    assert found.protocol["classes"] == {"label": ["a", "b", "c", "d"]}
+    assert found.protocol["num_classes"] == {"label": 5}
+    assert found.protocol["real_shape"] == [8, 8, 3]
 
 
-def test_a_second_look_reads_what_the_first_kept(counted, tmp_path):
+def test_a_second_call_reads_what_the_first_kept(counted, tmp_path):
     extractor, traces = counted
     first = make_reference(extractor, dataset(), keep_features=True, cache_dir=tmp_path)
     assert traces
@@ -66,15 +71,16 @@ def test_features_that_were_not_kept_are_computed(counted, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "change", ["images", "split", "weights", "count", "resolution", "resize", "dim", "version"]
+    "change", ["images", "array", "weights", "count", "resolution", "resize", "dim", "version"]
 )
 def test_another_protocol_is_another_reference(counted, tmp_path, monkeypatch, change):
     extractor, traces = counted
     make_reference(extractor, dataset(), cache_dir=tmp_path)
     traces.clear()
-    other, count = dataset(seed=1 if change == "images" else 0), 0
-    if change == "split":
-        other = dataclasses.replace(other, split="test")
+    other, count, array = dataset(seed=1 if change == "images" else 0), 0, "image"
+    if change == "array":
+        # Images that are the same, as the array of another name.
+        other, array = data.from_arrays({"left": arrays()["image"]}, name="noise"), "left"
     if change == "weights":
         extractor = dataclasses.replace(extractor, weights_sha256="1" * 64)
     if change == "count":
@@ -93,7 +99,7 @@ def test_another_protocol_is_another_reference(counted, tmp_path, monkeypatch, c
         extractor = dataclasses.replace(extractor, feature_dim=7, apply=apply)
     if change == "version":
         monkeypatch.setattr(feature_store, "CACHE_VERSION", -1)
-    make_reference(extractor, other, count=count, cache_dir=tmp_path)
+    make_reference(extractor, other, array=array, count=count, cache_dir=tmp_path)
     assert traces
 
 
@@ -108,15 +114,17 @@ def test_some_of_the_images_are_always_the_same_ones(toy_extractor, tmp_path):
     assert np.abs(one.moments.mean - whole.moments.mean).max() > 0
 
 
-def test_frequencies_are_those_of_the_chosen_images(toy_extractor, tmp_path):
-    images = np.arange(40, dtype=np.uint8)[:, None, None, None] * np.ones((8, 8, 3), np.uint8)
-    marked = dataclasses.replace(dataset(), images=images)
-    found = make_reference(toy_extractor, marked, count=7, keep_features=True, cache_dir=tmp_path)
-    # Each image has its number in every pixel, which the toy extractor's features give back.
-    rows = np.round((found.features[:, 0] + 1.0) * 127.5).astype(int)
-    want = np.bincount(marked.labels[rows], minlength=5) / 7
-    np.testing.assert_allclose(found.label_frequencies, want)
-    assert found.protocol["resolution"] == toy_extractor.resolution
+def test_an_array_of_another_name_is_compared_with(toy_extractor, tmp_path):
+    left, right = arrays(seed=1)["image"], arrays(seed=2)["image"]
+    pairs = data.from_arrays({"left": left, "right": right})
+    found = make_reference(
+        toy_extractor, pairs, array="right", keep_features=True, cache_dir=tmp_path
+    )
+    want = features.extract(toy_extractor, right).features
+    np.testing.assert_allclose(found.features, want, rtol=1e-6)
+    assert found.protocol["array"] == "right"
+    other = make_reference(toy_extractor, pairs, array="left", cache_dir=tmp_path)
+    assert found.protocol["real_identity"] != other.protocol["real_identity"]
 
 
 def test_a_damaged_file_is_computed_again(counted, tmp_path):
@@ -155,7 +163,7 @@ def test_a_number_that_cannot_be_is_refused(toy_extractor, tmp_path, count):
 
 
 def test_data_without_labels(toy_extractor, tmp_path):
-    unlabelled = dataclasses.replace(dataset(), class_names=(), labels=np.zeros(40, np.int32))
+    unlabelled = data.from_arrays({"image": arrays()["image"]})
     found = make_reference(toy_extractor, unlabelled, cache_dir=tmp_path)
-    assert found.label_frequencies.shape == (0,)
+    assert found.protocol["classes"] == {}
     assert metrics.frechet_inception_distance(found.moments, found.moments) == pytest.approx(0.0)
