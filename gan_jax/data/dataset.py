@@ -66,6 +66,11 @@ class Dataset:
             return ()
         return tuple(int(label) for label in np.unique(self.arrays[array]))
 
+    def class_counts(self, array: str = "label") -> tuple[int, ...]:
+        """How often each class of an array of labels occurs."""
+        counts = np.bincount(self.arrays[array], minlength=len(self.class_names[array]))
+        return tuple(int(count) for count in counts)
+
     def describe(self) -> dict[str, Any]:
         """What sampling must know of the data once it is gone, JSON values."""
         return {
@@ -81,6 +86,7 @@ class Dataset:
             "present_classes": {
                 name: list(self.present_classes(name)) for name in self.class_names
             },
+            "class_counts": {name: list(self.class_counts(name)) for name in self.class_names},
         }
 
 

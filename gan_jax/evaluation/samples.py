@@ -209,9 +209,9 @@ def stream_of(streams: Streams, array: str) -> Dataset:
 def label_frequencies(streams: Streams) -> dict[str, np.ndarray]:
     """How often each class occurs: `{array of labels: float64 [num_classes]}`, each sums to 1."""
     return {
-        name: np.bincount(dataset.arrays[name], minlength=len(names)) / len(dataset)
+        name: np.asarray(dataset.class_counts(name)) / len(dataset)
         for dataset in streams.values()
-        for name, names in dataset.class_names.items()
+        for name in dataset.class_names
     }
 
 

@@ -27,6 +27,7 @@ class Restored:
       weights: What the sampler reads.
       step: Of the checkpoint.
       averaged: Whether weights are moving averages.
+      phase: The index of the phase that made the checkpoint.
     """
 
     where: workdir.Workdir
@@ -37,6 +38,7 @@ class Restored:
     weights: core.Weights
     step: int
     averaged: bool
+    phase: int
 
 
 def load(
@@ -78,7 +80,8 @@ def load(
         found, part, _, warnings = checkpointer.restore(template, step, partial=True)
     for warning in warnings:
         telemetry.say(f"warning: {warning}")
-    chosen = experiment.reached(found).gan.samplers[name]
+    phase = experiment.index(max(0, found - 1))
+    chosen = experiment.phases[phase].gan.samplers[name]
     return Restored(
         where,
         config,
@@ -88,6 +91,7 @@ def load(
         core.sampling_weights(part, chosen, ema=ema),
         found,
         averaged=bool(part.ema),
+        phase=phase,
     )
 
 

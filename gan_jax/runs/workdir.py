@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from ml_collections import ConfigDict
 
 from gan_jax.core import ArraySpec
@@ -34,7 +35,10 @@ MUTABLE = (
 MUTABLE_PREFIX = "evaluate."
 
 # What a stream's description must have; see `gan_jax.data.Dataset.describe`.
-STREAM_KEYS = ("name", "split", "size", "identity", "arrays", "class_names", "present_classes")
+STREAM_KEYS = (
+    *("name", "split", "size", "identity", "arrays"),
+    *("class_names", "present_classes", "class_counts"),
+)
 
 
 class WorkdirError(ValueError):
@@ -77,6 +81,15 @@ class DataInfo:
             names={array: self.class_names(array) for array in names},
             shown={array: self.present_classes(array) for array in names},
         )
+
+    @property
+    def label_frequencies(self) -> dict[str, np.ndarray]:
+        """How often each class occurs: `{array of labels: float64 [num_classes]}`, sums are 1."""
+        return {
+            array: np.asarray(counts) / stream["size"]
+            for stream in self.streams.values()
+            for array, counts in stream["class_counts"].items()
+        }
 
     def class_names(self, array: str) -> tuple[str, ...]:
         """The names of all classes of an array of labels."""

@@ -46,8 +46,10 @@ def inputs(
       a `Key` the data of the keys, uint32 [N, words]; `make_generate` takes them as they are.
 
     Raises:
-      ValueError: If the rows of an array that the sampler reads are missing.
+      ValueError: If the seed is out of its range, or the rows of an array are missing.
     """
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"the seed must be in 0..2**32 - 1, not {seed}")
     drawn = {name: one for name, one in sampler.inputs.items() if not isinstance(one, FromData)}
     shares = {
         name: np.asarray(frequencies[one.labels], np.float32)

@@ -38,6 +38,7 @@ def test_labelled_images():
         },
         "class_names": {"label": ["cat", "dog", "owl"]},
         "present_classes": {"label": [0, 2]},
+        "class_counts": {"label": [3, 0, 3]},
     }
 
 

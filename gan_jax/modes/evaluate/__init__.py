@@ -31,10 +31,11 @@ class Flags:
     ] = None
     num_real: Annotated[int, "How many real images, 0 for all."] = 0
     eval_batch_size: Annotated[int, "Images in one batch over all devices."] = 64
+    sampler: Annotated[str | None, "Which sampler, where the game has several; the first."] = None
+    truncation: Annotated[float | None, "The sampler's truncation; none by default."] = None
     # None: not given, which --images has to know.
-    truncation: Annotated[float | None, "Bound on the latents' entries, 0 for none."] = None
     ema: Annotated[bool | None, "Averaged weights, where the run has them; the default."] = None
-    sample_seed: Annotated[int | None, "Seed of the noise; 0 by default."] = None
+    sample_seed: Annotated[int | None, "Seed of the inputs; 0 by default."] = None
     json: Annotated[str | None, "A new file for a list of the results."] = None
 
 
@@ -45,19 +46,20 @@ def main(flags: Flags) -> int:
     if flags.images is not None:
         for name in ("ema", "sample_seed", "truncation"):
             if getattr(flags, name) is not None:
-                raise ValueError(f"--{name} belongs to a generator, and --images has none")
+                raise ValueError(f"--{name} is of generated images, and --images are there already")
     options = {"names": flags.metrics} if flags.metrics else {}
     evaluate_run(
         flags.workdir,
         config=flags.config,
         images=flags.images,
         checkpoints=flags.checkpoints,
+        sampler=flags.sampler,
         split=flags.split,
         extractor=flags.extractor,
         weights=flags.weights,
         num_images=flags.num_images,
         num_real=flags.num_real,
-        truncation=flags.truncation or 0.0,
+        truncation=flags.truncation,
         ema=flags.ema is not False,
         seed=flags.sample_seed or 0,
         batch_size=flags.eval_batch_size,

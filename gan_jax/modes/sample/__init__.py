@@ -1,4 +1,4 @@
-"""Generates images from the checkpoint of a run; reads no data set."""
+"""Generates images from the checkpoint of a run: a grid, an interpolation, a folder, a .npz."""
 
 from __future__ import annotations
 
@@ -18,14 +18,17 @@ class Flags:
     num_images: Annotated[int | None, "How many images to a folder or .npz; 64 by default."] = None
     checkpoint_step: Annotated[int | None, "The checkpoint; the newest by default."] = None
     best: Annotated[bool, "From the checkpoint of the best score."] = False
+    sampler: Annotated[str | None, "Which sampler, where the game has several; the first."] = None
+    split: Annotated[str, "Of the data that the sampler transforms; that of training."] = ""
     classes: Annotated[
-        tuple[str, ...], "Names or labels; all that were trained on by default."
+        tuple[str, ...], "Names or labels; those that were trained on by default."
     ] = ()
-    columns: Annotated[int, "Images in one row of a grid."] = 10
+    columns: Annotated[int | None, "Images in one row of a grid; 10 by default."] = None
     interpolate: Annotated[bool, "Every row of the grid goes from one latent to another."] = False
-    truncation: Annotated[float, "Bound on the latents' entries, 0 for none."] = 0.0
+    sweep: Annotated[str | None, "The input that every row of the grid varies."] = None
+    truncation: Annotated[float | None, "The sampler's truncation; none by default."] = None
     ema: Annotated[bool, "Averaged weights, where the run has them."] = True
-    sample_seed: Annotated[int, "Seed of the noise."] = 0
+    sample_seed: Annotated[int, "Seed of the inputs."] = 0
 
 
 def main(flags: Flags) -> int:
@@ -39,9 +42,12 @@ def main(flags: Flags) -> int:
             num_images=flags.num_images,
             step=flags.checkpoint_step,
             best=flags.best,
+            sampler=flags.sampler,
+            split=flags.split,
             classes=flags.classes,
             columns=flags.columns,
             interpolate=flags.interpolate,
+            sweep=flags.sweep,
             truncation=flags.truncation,
             ema=flags.ema,
             seed=flags.sample_seed,

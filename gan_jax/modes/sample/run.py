@@ -1,18 +1,19 @@
-"""Samples of a trained run, from its folder alone: no data set is read."""
+"""Samples of a trained run: a grid, or images by number."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 
 from gan_jax import sampling
-from gan_jax.data.dataset import class_labels
+from gan_jax.core import Category, FromData
+from gan_jax.data import class_labels
 from gan_jax.images import save_png
-from gan_jax.runs import restored
+from gan_jax.runs import restored, setup
 
 
 def sample_run(
@@ -22,28 +23,37 @@ def sample_run(
     num_images: int | None = None,
     step: int | None = None,
     best: bool = False,
+    sampler: str | None = None,
+    split: str = "",
     classes: Sequence[str | int] = (),
-    columns: int = 10,
+    columns: int | None = None,
     interpolate: bool = False,
-    truncation: float = 0.0,
+    sweep: str | None = None,
+    truncation: float | None = None,
     ema: bool = True,
     seed: int = 0,
 ) -> str:
-    """Draws samples from a checkpoint of a run.
+    """Generates samples from a checkpoint of a run.
+
+    No data set is read, unless the sampler transforms its images.
 
     Args:
       path: The workdir of the run.
       output: A `.png` for a grid, a `.npz`, or a new folder of PNGs. None: a grid in the run's
         `samples` folder.
-      num_images: For a folder or `.npz`: how many, 64 by default, dealt evenly over the classes.
+      num_images: For a folder or `.npz`: how many, 64 by default.
       step: The checkpoint; None for the newest that can be read.
       best: From the checkpoint of the best score, where the run keeps one.
-      classes: Names or labels, of all the data's classes; empty for those trained on.
-      columns: Pictures in a row of a grid, or of an interpolation.
-      interpolate: Each row of a grid goes from one latent to another.
-      truncation: Bound on the latents' entries; 0 for none.
+      sampler: Its name; None for the game's first.
+      split: Of the data that the sampler transforms; empty for the one that was trained on.
+      classes: Names or labels, of all the data's classes. Empty: in a grid those trained on, in a
+        folder or `.npz` as often as in the data.
+      columns: Images in a row of a grid, 10 by default.
+      interpolate: Each row of a grid goes from one normal input to another.
+      sweep: The name of an input that each row of a grid varies.
+      truncation: The sampler's option of this name; None for none.
       ema: Averaged weights, where the run has them.
-      seed: Of the noise.
+      seed: Seed of the inputs.
 
     Returns:
       A line that says what was written where.
@@ -51,44 +61,36 @@ def sample_run(
     Raises:
       ValueError: If an option does not fit the run.
       CheckpointError: If no checkpoint can be read.
-      OSError: If the output exists already or cannot be written.
+      OSError: If the output exists already or cannot be written, or data is not available.
     """
-    _check_options(output, num_images, columns, interpolate)
-    run = restored.load(path, step=step, ema=ema, best=best)
-    sampler, draw = run.sampler, run.draw()
-    labels = _labels(classes, run.info, sampler.num_classes, run.config.data.name)
+    _check_options(output, num_images, columns, interpolate, sweep)
+    run = restored.load(path, step=step, ema=ema, best=best, sampler=sampler)
+    options = {} if truncation is None else {"truncation": truncation}
+    generate = sampling.make_generate(run.sampler, options=options)
+    chosen = _chosen_classes(run, classes)
+    inputs_of = _with_classes(_inputs_of(run, split, seed), chosen)
     if output is None:
-        chosen = labels if classes else ()
-        raw = run.config.ema_decay > 0.0 and not ema
-        suffix = _suffix(chosen, interpolate, truncation, raw=raw)
+        suffix = _suffix(sampler, chosen, interpolate, sweep, truncation, raw=not ema)
         output = run.where.samples / f"grid_{run.step:08d}_seed{seed}{suffix}.png"
     output = Path(output)
     if output.suffix == ".png":
-        rows = _grid(
-            sampler,
-            draw,
-            output,
-            labels,
-            run.info["class_names"],
-            columns,
-            interpolate,
-            truncation,
-            seed,
-        )
-        what = f"a grid of {rows} rows of {columns}"
+        grid = _grid(run, inputs_of, chosen, columns, interpolate, sweep)
+        save_png(output, sampling.grid_image(generate, run.weights, grid))
+        rows = len(next(iter(grid.inputs.values()))) // grid.columns
+        what = f"a grid of {rows} rows of {grid.columns}"
     else:
         count = 64 if num_images is None else num_images
-        key = jax.random.key(seed)
-        latents = sampling.draw_latents(key, count, sampler.latent_dim, truncation=truncation)
-        chosen = np.resize(np.asarray(labels, np.int32), count) if sampler.num_classes else None
         save = sampling.save_npz if output.suffix == ".npz" else sampling.save_images
-        save(output, draw(latents, chosen), chosen)
+        save(output, _labelled(run, generate.numbered(run.weights, inputs_of, count)), count)
         what = f"{count} images"
+    made_by = f"{sampler}, " if sampler else ""
     weights = "averaged" if run.averaged else "raw"
-    return f"{what} from step {run.step} ({weights} weights, seed {seed}): {output}"
+    return f"{what} from step {run.step} ({made_by}{weights} weights, seed {seed}): {output}"
 
 
-def _check_options(output, num_images, columns: int, interpolate: bool) -> None:
+def _check_options(
+    output, num_images: int | None, columns: int | None, interpolate: bool, sweep: str | None
+) -> None:
     grid = output is None or str(output).endswith(".png")
     if output is not None and Path(output).is_file():
         raise FileExistsError(f"{output} exists: give a new --output")
@@ -98,49 +100,121 @@ def _check_options(output, num_images, columns: int, interpolate: bool) -> None:
         raise ValueError("--num_images belongs to a folder or .npz: give one as --output")
     if num_images is not None and num_images < 1:
         raise ValueError(f"--num_images must be at least 1, not {num_images}")
-    if interpolate and not grid:
-        raise ValueError("--interpolate draws a grid: give a .png as --output, or none")
-    if columns < (2 if interpolate else 1):
+    if interpolate and sweep is not None:
+        raise ValueError("--interpolate and --sweep are two kinds of grid: give one of them")
+    for name, given in (
+        ("interpolate", interpolate),
+        ("sweep", sweep is not None),
+        ("columns", columns is not None),
+    ):
+        if given and not grid:
+            raise ValueError(f"--{name} is of a grid: give a .png as --output, or none")
+    if columns is not None and columns < (2 if interpolate or sweep is not None else 1):
         raise ValueError(f"--columns={columns} is too few")
 
 
-def _labels(classes, info: dict[str, Any], num_classes: int, name: str) -> tuple[int, ...]:
+def _inputs_of(run: restored.Restored, split: str, seed: int) -> sampling.InputsOf:
+    rows = {}
+    if any(isinstance(one, FromData) for one in run.sampler.inputs.values()):
+        streams = setup.load_streams(run.config, split=split)
+        rows = {name: array for one in streams.values() for name, array in one.arrays.items()}
+    elif split:
+        raise ValueError(f"--split: the sampler '{run.name}' reads no data")
+    return functools.partial(
+        sampling.inputs,
+        run.sampler,
+        seed=seed,
+        frequencies=run.info.label_frequencies,
+        rows=rows,
+    )
+
+
+def _chosen_classes(run: restored.Restored, classes: Sequence[str | int]) -> dict[str, tuple]:
+    """`{input of labels: the labels that were asked for}`, empty where none were."""
     if not classes:
-        return tuple(info["present_classes"]) if num_classes else ()
-    if not num_classes:
-        raise ValueError("--classes: this run is unconditional, train a cgan or cwgan_gp to choose")
-    return class_labels(list(classes), info["class_names"], name=name)
+        return {}
+    for name, one in run.sampler.inputs.items():
+        if isinstance(one, Category) and one.labels is not None:
+            data_name = run.info.streams[run.info.stream_of(one.labels)]["name"]
+            names = run.info.class_names(one.labels)
+            return {name: class_labels(list(classes), names, name=data_name)}
+    raise ValueError(
+        f"--classes: the sampler '{run.name}' has no input of labels, it has "
+        f"{', '.join(run.sampler.inputs)}"
+    )
 
 
-def _suffix(classes, interpolate: bool, truncation: float, *, raw: bool) -> str:
+def _suffix(
+    sampler: str | None,
+    chosen: Mapping[str, Sequence[int]],
+    interpolate: bool,
+    sweep: str | None,
+    truncation: float | None,
+    *,
+    raw: bool,
+) -> str:
     """What sets a grid apart from the default one, that neither takes the other's place."""
-    parts = []
-    if classes:
+    parts = [sampler] if sampler else []
+    for classes in chosen.values():
         labels = "-".join(map(str, classes))
         # A file's name has an end: of a hundred classes their number must do.
         parts.append(f"classes{labels}" if len(labels) <= 100 else f"{len(classes)}classes")
     if interpolate:
         parts.append("interpolation")
-    if truncation:
+    if sweep is not None:
+        parts.append(f"sweep-{sweep}")
+    if truncation is not None:
         parts.append(f"psi{truncation:g}")
     if raw:
         parts.append("raw")
     return "".join(f"_{part}" for part in parts)
 
 
-def _grid(sampler, draw, output, labels, names, columns, interpolate, truncation, seed) -> int:
-    latents, repeated, rows = sampling.grid_inputs(
-        sampler, seed=seed, classes=labels, columns=columns, truncation=truncation
-    )
+def _grid(
+    run: restored.Restored,
+    inputs_of: sampling.InputsOf,
+    chosen: Mapping[str, Sequence[int]],
+    columns: int | None,
+    interpolate: bool,
+    sweep: str | None,
+) -> sampling.Grid:
+    classes = run.info.classes
+    for name, labels in chosen.items():
+        array = run.sampler.inputs[name].labels
+        classes = classes._replace(shown={**classes.shown, array: labels})
+    size = sampling.COLUMNS if columns is None else columns
+    if sweep is not None:
+        category = isinstance(run.sampler.inputs.get(sweep), Category)
+        if category and columns is not None:
+            raise ValueError(f"--columns: the columns of this sweep are the values of '{sweep}'")
+        return sampling.sweep_inputs(run.sampler, inputs_of, sweep, columns=size, classes=classes)
+    # All classes that somebody asked for, however many.
+    more: dict[str, Any] = {"max_rows": None} if chosen else {}
     if interpolate:
-        start, stop = sampling.draw_latents(
-            jax.random.key(seed), 2 * rows, sampler.latent_dim, truncation=truncation
-        ).reshape(2, rows, -1)
-        latents = sampling.interpolate_latents(start, stop, columns)
-        latents = latents.reshape(rows * columns, sampler.latent_dim)
-    images = draw(latents, repeated)
-    row_names = [names[label] for label in labels]
-    grid = sampling.make_grid(images, rows=rows, names=row_names)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    save_png(output, grid)
-    return rows
+        return sampling.interpolation_inputs(
+            run.sampler, inputs_of, rows=size, columns=size, classes=classes, **more
+        )
+    return sampling.grid_inputs(run.sampler, inputs_of, columns=size, classes=classes, **more)
+
+
+def _with_classes(
+    inputs_of: sampling.InputsOf, chosen: Mapping[str, Sequence[int]]
+) -> sampling.InputsOf:
+    """The same inputs but for the classes, which come in turn where some were asked for."""
+
+    def with_classes(numbers: np.ndarray) -> dict[str, np.ndarray]:
+        turns = {
+            name: np.asarray(labels, np.int32)[numbers % len(labels)]
+            for name, labels in chosen.items()
+        }
+        return {**inputs_of(numbers), **turns}
+
+    return with_classes
+
+
+def _labelled(
+    run: restored.Restored, batches: Iterator[sampling.Generated]
+) -> Iterator[sampling.Labelled]:
+    categories = [n for n, one in run.sampler.inputs.items() if isinstance(one, Category)]
+    for images, inputs in batches:
+        yield sampling.Labelled(images, {name: inputs[name] for name in categories})
