@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import optax
@@ -18,7 +18,9 @@ from gan_jax.core.ema import Ema
 from gan_jax.core.inputs import Sampler
 
 PyTree = Any
-Optimizer = optax.GradientTransformation | Callable[[jax.Array], optax.GradientTransformation]
+Optimizer: TypeAlias = (
+    optax.GradientTransformation | Callable[[jax.Array], optax.GradientTransformation]
+)
 Params = Mapping[str, PyTree]
 
 
@@ -151,7 +153,8 @@ class Gan:
     memory_is_mean: bool = False
 
     def __post_init__(self):
-        names = [one.name for one in (*self.players, *self.monitors)]
+        names = [player.name for player in self.players]
+        names += [monitor.name for monitor in self.monitors]
         if not self.players:
             raise ValueError("a game needs at least one player")
         if len(set(names)) < len(names):

@@ -193,7 +193,7 @@ def draw_inputs(
       `{name: array [B, ...]}`.
     """
 
-    def draw(name: str, one: Input, index: jax.Array) -> jax.Array:
+    def draw(name: str, one: Normal | Uniform | Category | Key, index: jax.Array) -> jax.Array:
         key = input_key(seed, name, index)
         if isinstance(one, Category):
             return one.draw(key, frequencies.get(name))

@@ -61,7 +61,7 @@ def make_prepare(
 
     def prepare(key, inputs, resident) -> dict[str, jax.Array]:
         keys = {stream: _stream_key(key, stream) for stream in specs}
-        prepared = {}
+        prepared: dict[str, jax.Array] = {}
         for stream, arrays in specs.items():
             prepared |= of_stream(keys[stream], _rows(stream, arrays, inputs, resident))
         return prepared

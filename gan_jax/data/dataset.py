@@ -119,7 +119,7 @@ def from_arrays(
       ValueError: see `Dataset`.
     """
     arrays = {name: np.asarray(array) for name, array in arrays.items()}
-    names = dict(class_names or {})
+    names = {label: tuple(named) for label, named in (class_names or {}).items()}
     for label in arrays:
         if arrays[label].ndim == 1 and arrays[label].size and label not in names:
             names[label] = tuple(map(str, range(int(arrays[label].max()) + 1)))

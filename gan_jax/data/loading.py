@@ -120,7 +120,7 @@ def _domain(stream: str, dataset: Dataset) -> Dataset:
     return Dataset(arrays, {}, dataset.name, dataset.split, dataset.identity)
 
 
-def _check_size(image_size: int | Sequence[int]) -> tuple[int, int]:
+def _check_size(image_size: Any) -> tuple[int, int]:
     size = (image_size, image_size) if np.ndim(image_size) == 0 else tuple(image_size)
     whole = all(isinstance(s, int | np.integer) and not isinstance(s, bool) for s in size)
     if not whole or len(size) != 2 or min(size) < 1:

@@ -8,7 +8,7 @@ critic steps, optimizers and whether the networks are conditioned on the label.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax.numpy as jnp
@@ -122,7 +122,6 @@ def build(settings: Settings, arrays: Mapping[str, ArraySpec], run: Run) -> Expe
     """
     image = _image(arrays)
     num_classes = _num_classes(arrays) if settings.conditional else 0
-    decay = run.resolve(settings.ema_decay)
     game = make_pair_game(
         _pair(settings, image.shape, num_classes, run),
         loss_name=settings.loss,
@@ -134,7 +133,7 @@ def build(settings: Settings, arrays: Mapping[str, ArraySpec], run: Run) -> Expe
         penalties=_penalties(settings, run),
         discriminator_steps=settings.discriminator.steps,
         feature_matching=settings.feature_matching,
-        ema_decay=decay if is_constant(decay) else lambda step: schedule(decay, step),
+        ema_decay=_decay(run.resolve(settings.ema_decay)),
         monitor_every=run.monitor_every,
         axis_name=run.axis_name,
     )
@@ -165,6 +164,12 @@ def _num_classes(arrays: Mapping[str, ArraySpec]) -> int:
     return arrays["label"].num_classes
 
 
+def _decay(number: Number) -> float | Callable[[Any], Any]:
+    if not isinstance(number, Schedule):
+        return number
+    return number.value if is_constant(number) else lambda step: schedule(number, step)
+
+
 def _pair(settings: Settings, shape: tuple[int, ...], num_classes: int, run: Run) -> Pair:
     check_name("config.precision", run.precision, PRECISIONS)
     common = {
@@ -191,7 +196,7 @@ def _pair(settings: Settings, shape: tuple[int, ...], num_classes: int, run: Run
     return Pair(
         generator=Net(networks.make_generator(settings.network, dtype=dtype, **common)),
         discriminator=Net(discriminator(dtype), discriminator(jnp.float32)),
-        image_shape=tuple(shape),
+        image_shape=(shape[0], shape[1], shape[2]),
         latent_dim=settings.latent_dim,
         num_classes=num_classes,
     )
@@ -219,7 +224,7 @@ def _penalties(settings: Settings, run: Run) -> tuple[Penalty, ...]:
             f"config.model.penalty.weight must be above 0 with penalty.name={'+'.join(names)}, not "
             f"{weight}: penalty.name=none is none"
         )
-    shape = {}
+    shape: dict[str, Any] = {}
     if "gradient_penalty" in names:
         shape = {"target": settings.penalty.target, "one_sided": settings.penalty.one_sided}
     return tuple(
@@ -270,4 +275,4 @@ def _learning_rate(settings: OptimizerSettings, run: Run) -> Number:
             warmup=settings.warmup_steps,
         )
     rate = run.resolve(rate)
-    return rate.value if is_constant(rate) else rate
+    return rate.value if isinstance(rate, Schedule) and is_constant(rate) else rate

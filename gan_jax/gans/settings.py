@@ -117,7 +117,7 @@ def read(cls: type, values: Mapping[str, Any], *, prefix: str = "config.model") 
 
 
 def _convert(hint: Any, field: dataclasses.Field, value: Any, key: str) -> Any:
-    if dataclasses.is_dataclass(hint):
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
         if not isinstance(value, Mapping) and not hasattr(value, "items"):
             raise ValueError(f"{key} is a group of keys, not {value!r}")
         return read(hint, dict(value.items()), prefix=key)
@@ -152,8 +152,8 @@ def _schedule(field: dataclasses.Field, values: Mapping[str, Any], key: str) -> 
 
 def _typed(hint: Any, value: Any, key: str) -> Any:
     """The value as its declared type, where nothing is lost by that."""
-    options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
-    options = [typing.get_origin(option) or option for option in options]
+    hints = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    options = [typing.get_origin(one) or one for one in hints]
     if bool in options and isinstance(value, bool):
         return value
     if not isinstance(value, bool):

@@ -53,11 +53,12 @@ class Classes(NamedTuple):
 
     def of(self, one: Category) -> np.ndarray:
         """The values of an input to show, int32."""
-        return np.asarray(self.shown.get(one.labels, range(one.size)), np.int32)
+        shown = self.shown.get(one.labels) if one.labels else None
+        return np.asarray(range(one.size) if shown is None else shown, np.int32)
 
     def titles(self, one: Category, prefix: str = "") -> tuple[str, ...]:
         """What to call these values: their names, or `prefix` and the value."""
-        known = self.names.get(one.labels)
+        known = self.names.get(one.labels) if one.labels else None
         return tuple(known[value] if known else f"{prefix}{value}" for value in self.of(one))
 
 
@@ -185,7 +186,8 @@ def interpolation_inputs(
             "an interpolation needs an input of normal noise, a vector; the sampler has "
             f"{', '.join(sampler.inputs)}"
         )
-    category, values, titles = sampler.first(Category), None, ()
+    category, values = sampler.first(Category), None
+    titles: tuple[str, ...] = ()
     if category:
         values, titles = _categories(sampler, category, classes, max_rows)
         rows = len(values)
@@ -250,6 +252,7 @@ def _categories(
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """The values of a category that are rows, and the names of these rows."""
     one = sampler.inputs[name]
+    assert isinstance(one, Category)
     return classes.of(one)[:max_rows], classes.titles(one, f"{name} ")[:max_rows]
 
 

@@ -54,7 +54,7 @@ def inputs(
     shares = {
         name: np.asarray(frequencies[one.labels], np.float32)
         for name, one in drawn.items()
-        if isinstance(one, Category) and one.labels in frequencies
+        if isinstance(one, Category) and one.labels and one.labels in frequencies
     }
     indices = np.asarray(indices, np.int32)
     blocks = [

@@ -10,7 +10,7 @@ import uuid
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import numpy as np
 
@@ -114,7 +114,7 @@ def _write_images(
 @contextlib.contextmanager
 def _member(
     archive: zipfile.ZipFile, name: str, dtype: np.dtype, shape: tuple[int, ...]
-) -> Iterator[zipfile._ZipWriteFile]:
+) -> Iterator[IO[bytes]]:
     """An array of an `.npz`, of which only the header has been written."""
     # A time of its own would make other bytes of equal images.
     entry = zipfile.ZipInfo(f"{name}.npy")
@@ -144,7 +144,7 @@ class _File(io.FileIO):
 
 
 @contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[io.BufferedWriter]:
+def _replacing(path: Path) -> Iterator[IO[bytes]]:
     """A file that takes its place at `path` if all goes well."""
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
     try:

@@ -42,13 +42,13 @@ def test_flags_are_parsed_by_their_types(parse):
     [
         (["--config.batch_size=128"], "batch_size", 128),
         (["--config.batch_size", "128"], "batch_size", 128),
-        (["-config.width=2"], "width", 2.0),
+        (["-config.model.width=2"], "model.width", 2.0),
         (["--config.data.augment.flip"], "data.augment.flip", True),
         (["--noconfig.data.augment.flip"], "data.augment.flip", False),
         (["--config.data.augment.flip=True"], "data.augment.flip", True),
         (["--config.data.classes=(3,4)"], "data.classes", (3, 4)),
         (["--config.data.classes=('cat','dog')"], "data.classes", ("cat", "dog")),
-        (["--config.discriminator_optimizer.name=sgd"], "discriminator_optimizer.name", "sgd"),
+        (["--config.model.loss=hinge"], "model.loss", "hinge"),
         (["--config.steps=3", "--config.steps=4"], "steps", 4),
     ],
 )

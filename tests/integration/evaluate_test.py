@@ -175,7 +175,7 @@ def test_images_on_disk_are_scored_against_a_config(command_line, tmp_path):
         (["--images=.", "--config=configs/vanilla_mnist.py"], ["give one"]),
         (["--best"], ["--best is for --mode=sample, not evaluate"]),
         (["--checkpoint_step=10"], ["--mode=sample, report, not evaluate", "--help"]),
-        (["--images=nowhere", "--noema"], ["--ema belongs to a generator"]),
+        (["--images=nowhere", "--noema"], ["--ema is for images of a run"]),
         (
             [
                 "--config=configs/vanilla_mnist.py",
