@@ -47,7 +47,7 @@ def measure(count: int, metrics: list[str], resolution: int) -> dict[str, float]
     reference = make_reference(extractor, real, keep_features=keep)
     evaluator = evaluation.Evaluator(extractor, reference, metrics)
     config = dcgan_cifar10.get_config()
-    config.width = 0.125
+    config.model.width = 0.125
     gan = gans.build(config, gans.DataInfo((32, 32, 3), 0))[0].gan
     state = core.start(gan, 0)
     sampler = gan.samplers["generator"]

@@ -30,8 +30,8 @@ def make_config(settings: Settings):
 
     recipes = {"dcgan": dcgan_smoothed_cifar10, "wgan_gp": wgan_gp_cifar10}
     config = recipes[settings.system].get_config()
-    config.network = settings.networks
-    config.discriminator.steps = settings.critic_steps
+    config.model.network = settings.networks
+    config.model.discriminator.steps = settings.critic_steps
     config.batch_size = settings.batch_size
     config.seed = settings.seed
     config.precision = "bfloat16" if settings.precision == "bfloat16" else "float32"

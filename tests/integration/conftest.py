@@ -14,14 +14,14 @@ ROOT = pathlib.Path(__file__).parents[2]
 TINY = (
     "--config=configs/vanilla_mnist.py:smoke",
     "--config.data.name=digits",
-    "--config.width=0.0625",
-    "--config.latent_dim=4",
+    "--config.model.width=0.0625",
+    "--config.model.latent_dim=4",
     "--config.batch_size=8",
     "--config.steps=20",
     "--config.log_every=4",
     "--config.sample_every=10",
     "--config.checkpoint_every=10",
-    "--config.ema_decay=0.9",
+    "--config.model.ema_decay=0.9",
 )
 
 

@@ -47,12 +47,16 @@ def run(_trained, command_line, tiny, tmp_path):
         (["--config.data.nme=cifar10"], ["'data.nme'", "data.name"]),
         (["--config.batch_size=eight"], ["config.batch_size=eight"]),
         (["--config.family=vanila"], ["unknown family 'vanila'", "'vanilla'"]),
-        (["--config.loss=minmax"], ["config.loss='minmax'", "'minimax'"]),
+        (["--config.model.loss=minmax"], ["config.model.loss='minmax'", "'minimax'"]),
         (
-            ["--config.family=dcgan", "--config.network=dcgan_8x8", "--config.loss=hinged"],
+            [
+                "--config.family=dcgan",
+                "--config.model.network=dcgan_8x8",
+                "--config.model.loss=hinged",
+            ],
             ["'hinge'"],
         ),
-        (["--config.network=mpl"], ["config.network='mpl'", "'mlp'"]),
+        (["--config.model.network=mpl"], ["config.model.network='mpl'", "'mlp'"]),
         (["--config.precision=float16"], ["config.precision='float16'", "'bfloat16'"]),
         (["--config.parallel=pmpa"], ["'pmpa'", "pmap"]),
         (["--config.data.name=digit"], ["unknown data set 'digit'", "'digits'"]),
@@ -64,7 +68,7 @@ def run(_trained, command_line, tiny, tmp_path):
         (["--config.steps=0"], ["config.steps"]),
         (["--config.log_every=0"], ["config.log_every must be at least 1"]),
         (["--config.seed=-1"], ["config.seed"]),
-        (["--config.width=-1"], ["width must be positive"]),
+        (["--config.model.width=-1"], ["width must be positive"]),
         (["--config.data.placement=gpu"], ["config.data.placement='gpu'"]),
     ],
     ids=lambda value: value[-1] if value and value[0].startswith("--") else "",
@@ -112,8 +116,10 @@ def test_a_command_line_that_cannot_be(command_line, arguments, parts):
 
 def test_a_workdir_of_another_experiment(command_line, tiny, run, contents):
     before = contents(run)
-    outcome = command_line(*tiny, f"--workdir={run}", "--config.latent_dim=5")
-    assert_one_error(outcome, "holds another experiment", "config.latent_dim is 4", "asked for 5")
+    outcome = command_line(*tiny, f"--workdir={run}", "--config.model.latent_dim=5")
+    assert_one_error(
+        outcome, "holds another experiment", "config.model.latent_dim is 4", "asked for 5"
+    )
     outcome = command_line(*tiny, f"--workdir={run}", "--config.steps=10")
     assert_one_error(outcome, "at step 20 already, beyond config.steps=10")
     assert contents(run) == before
@@ -126,7 +132,7 @@ def test_a_schedule_is_another_one_when_the_run_is_longer(command_line, tiny, ru
     outcome = command_line(
         *tiny,
         f"--workdir={run}",
-        "--config.generator_optimizer.schedule=linear",
+        "--config.model.generator_optimizer.schedule=linear",
         "--config.steps=40",
     )
     assert_one_error(outcome, "config.steps is 20, you asked for 40")
@@ -286,7 +292,7 @@ def test_a_folder_with_a_broken_image(command_line, tiny, tmp_path, monkeypatch,
 def test_a_loss_that_is_not_finite_stops_the_run(command_line, tiny, tmp_path):
     workdir = tmp_path / "run"
     outcome = command_line(
-        *tiny, f"--workdir={workdir}", "--config.generator_optimizer.learning_rate=1e30"
+        *tiny, f"--workdir={workdir}", "--config.model.generator_optimizer.learning_rate=1e30"
     )
     assert_one_error(outcome, "step 1: ", "after the update of generator is nan", "try a lower")
     # A state that is beyond help is not saved over one that is not.

@@ -23,10 +23,10 @@ STEPS = 24
 ARGUMENTS = (
     # Labels, batch statistics and averaged weights: every part of a state that a family has.
     "--config=configs/cgan_digits.py:smoke",
-    "--config.width=0.0625",
-    "--config.latent_dim=4",
+    "--config.model.width=0.0625",
+    "--config.model.latent_dim=4",
     "--config.batch_size=8",
-    "--config.ema_decay=0.9",
+    "--config.model.ema_decay=0.9",
     "--config.data.augment.flip=true",
     "--config.log_every=4",
     "--config.sample_every=8",

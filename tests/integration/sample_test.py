@@ -22,7 +22,7 @@ def sample(conditional_run, command_line, tiny, monkeypatch):
             "--config=configs/cgan_digits.py:smoke",
             *tiny[1:],
             # Its pictures differ from the first step on, without running statistics to settle.
-            "--config.network=mlp",
+            "--config.model.network=mlp",
             "--config.data.classes=(1, 4, 7)",
             f"--config.steps={STEPS}",
             f"--workdir={conditional_run}",

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from configs import common
-from gan_jax import core, gans, layers
+from gan_jax import core, layers
 from gan_jax.layers import convolution
 from gan_jax.modes.benchmark import flops
+from gan_jax.runs.setup import experiment_of
 
 BATCH = 64
 
@@ -104,10 +105,10 @@ def gigaflops(multiply_adds):
 @pytest.mark.parametrize("implementation", ["matmul", "lax"])
 def test_a_step_of_dcgan_by_hand(implementation, monkeypatch):
     monkeypatch.setattr(convolution, "_resolve", lambda _: implementation)
-    config = common.base()
-    config.network = "dcgan_4x4"
+    config = common.base("test")
+    config.model.network = "dcgan_4x4"
     config.batch_size = BATCH
-    gan = gans.build(config, gans.DataInfo((32, 32, 3), 10))[0].gan
+    gan = experiment_of(config, {"image": core.ArraySpec((32, 32, 3))}).phases[0].gan
     state = jax.eval_shape(lambda: core.init_state(gan, 0))
     batch = {
         "image": shape(1, BATCH, 32, 32, 3),
@@ -129,10 +130,10 @@ def test_a_step_of_dcgan_by_hand(implementation, monkeypatch):
 
 
 def test_a_chunk_is_its_steps():
-    config = common.base()
-    config.network, config.family, config.batch_size = "mlp", "vanilla", 8
-    config.discriminator.steps = 3
-    gan = gans.build(config, gans.DataInfo((32, 32, 1), 10))[0].gan
+    config = common.base("test")
+    config.model.network, config.batch_size = "mlp", 8
+    config.model.discriminator.steps = 3
+    gan = experiment_of(config, {"image": core.ArraySpec((32, 32, 1))}).phases[0].gan
     state = jax.eval_shape(lambda: core.init_state(gan, 0))
 
     def batch(*steps):

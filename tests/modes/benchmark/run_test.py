@@ -10,10 +10,10 @@ from gan_jax.modes.benchmark import run as benchmark
 
 
 def tiny():
-    config = common.base()
-    config.family, config.network = "vanilla", "mlp"
-    config.width, config.latent_dim, config.batch_size = 0.0625, 4, 8
-    config.discriminator.steps = 2
+    config = common.base("test")
+    config.model.network, config.batch_size = "mlp", 8
+    config.model.width, config.model.latent_dim = 0.0625, 4
+    config.model.discriminator.steps = 2
     return config
 
 
