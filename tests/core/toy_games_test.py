@@ -3,10 +3,8 @@
 The discriminators' loss is the non-saturating one unless a game says otherwise.
 """
 
-import functools
 import itertools
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,6 +12,7 @@ import optax
 import pytest
 
 from gan_jax import core
+from tests.toys.growing import GrowingDiscriminator, GrowingGenerator, halve
 
 BATCH = 64
 CORNERS = np.array([[1, 1], [-1, 1], [-1, -1], [1, -1]], np.float32)
@@ -384,58 +383,6 @@ def test_three_critic_steps_and_a_monitor():
 
 
 # Progressive growing: one game a phase, all blocks initialised at once.
-
-
-def double(images):
-    return jnp.repeat(jnp.repeat(images, 2, axis=1), 2, axis=2)
-
-
-def halve(images):
-    batch, height, width, channels = images.shape
-    return images.reshape(batch, height // 2, 2, width // 2, 2, channels).mean((2, 4))
-
-
-dense = functools.partial(nn.Dense, kernel_init=nn.initializers.normal(0.3))
-
-
-class GrowingGenerator(nn.Module):
-    """Latents [B, 4] to images [B, S, S, 1] with S = 2, 4, 8 at stage 0, 1, 2."""
-
-    stage: int
-
-    @nn.compact
-    def __call__(self, z, alpha):
-        last = 2 if self.is_initializing() else self.stage
-        hidden = nn.leaky_relu(dense(4 * 8)(z)).reshape(-1, 2, 2, 8)
-        image = dense(1, name="image_0")(hidden)
-        for stage in range(1, last + 1):
-            hidden = dense(4 * 8, name=f"block_{stage}")(hidden)
-            batch, size = hidden.shape[:2]
-            hidden = hidden.reshape(batch, size, size, 2, 2, 8).transpose(0, 1, 3, 2, 4, 5)
-            hidden = nn.leaky_relu(hidden.reshape(batch, 2 * size, 2 * size, 8))
-            old, image = image, dense(1, name=f"image_{stage}")(hidden)
-        return image if last == 0 else alpha * image + (1.0 - alpha) * double(old)
-
-
-class GrowingDiscriminator(nn.Module):
-    """Images [B, S, S, 1] to logits [B, 1]."""
-
-    stage: int
-
-    @nn.compact
-    def __call__(self, images, alpha):
-        last = 2 if self.is_initializing() else self.stage
-        hidden = nn.leaky_relu(dense(8, name=f"image_{last}")(images))
-        for stage in range(last, 0, -1):
-            batch, size = hidden.shape[:2]
-            hidden = hidden.reshape(batch, size // 2, 2, size // 2, 2, 8)
-            hidden = hidden.transpose(0, 1, 3, 2, 4, 5).reshape(batch, size // 2, size // 2, 32)
-            hidden = nn.leaky_relu(dense(8, name=f"block_{stage}")(hidden))
-            images = halve(images)
-            if stage == last or self.is_initializing():
-                old = nn.leaky_relu(dense(8, name=f"image_{stage - 1}")(images))
-                hidden = alpha * hidden + (1.0 - alpha) * old
-        return dense(1)(hidden.reshape(len(hidden), -1))
 
 
 PHASE_STEPS = 10
