@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gan_jax.modes.report import pictures
+from gan_jax.modes.report import samples as samples_
 from gan_jax.modes.report.charts import histogram_chart
 from gan_jax.modes.report.encoding import Encoded, encode, spread
 from gan_jax.modes.report.gathering import Run
@@ -70,13 +70,13 @@ def read_grids(run: Run, *, last: bool = False) -> tuple[list[int], list[np.ndar
 
 
 def samples(
-    page: Page, rows: Sequence[pictures.Row], *, checkpoint: str, hidden: int, why: str
+    page: Page, rows: Sequence[samples_.Row], *, checkpoint: str, hidden: int, why: str
 ) -> None:
     """Adds real beside generated pictures.
 
     Args:
       page: The page.
-      rows: As `pictures.rows`.
+      rows: As `samples.rows`.
       checkpoint: What drew them, as a sentence.
       hidden: How many classes are not among the rows.
       why: Why there are no real pictures, as a sentence; empty where there are.
@@ -115,7 +115,7 @@ def samples(
     )
 
 
-def interpolations(page: Page, paths: Sequence[pictures.Path]) -> None:
+def interpolations(page: Page, paths: Sequence[samples_.Path]) -> None:
     """Adds interpolations between latents."""
     groups = [path.images for path in paths]
     encoded = encode(list(np.concatenate(groups)), max_bytes=_PATH_BYTES)

@@ -17,7 +17,7 @@ from gan_jax.modes.report import (
     exhibits,
     gathering,
     neighbors,
-    pictures,
+    samples,
     sections,
     settings,
 )
@@ -59,7 +59,7 @@ def report(
     give the same page.
 
     Args:
-      workdirs: Of one run, or of several to compare; a comparison draws no new pictures.
+      workdirs: Of one run, or of several to compare; a comparison draws no new samples.
       output: The `.html` to write; by default `report.html` in the folder of the one run, or
         `comparison.html` in the current folder.
       extractor: A name of `gan_jax.metrics.EXTRACTORS`, whose features nearest neighbours are
@@ -157,12 +157,12 @@ def _drawn(page: Page, run: Run, options: _Options) -> None:
         return
     draw = found.draw()
     dataset, why = _load_data(found)
-    rows = pictures.rows(found, draw, dataset, seed=options.seed)
+    rows = samples.rows(found, draw, dataset, seed=options.seed)
     hidden = 0
     if found.sampler.num_classes:
         hidden = len(found.info["present_classes"]) - len(rows)
     exhibits.samples(page, rows, checkpoint=_checkpoint(found, options), hidden=hidden, why=why)
-    exhibits.interpolations(page, pictures.paths(found, draw, seed=options.seed))
+    exhibits.interpolations(page, samples.paths(found, draw, seed=options.seed))
     _neighbors(page, found, draw, dataset, why, options)
 
 
@@ -213,7 +213,7 @@ def _neighbors(
         why = _line(error, found.where.path)
         page.section(heading, note(f"{_LEFT_OUT}no extractor to compare with ({why})."))
         return
-    images, names = pictures.many(found, draw, neighbors.QUERIES, seed=options.seed)
+    images, names = samples.many(found, draw, neighbors.QUERIES, seed=options.seed)
     exhibits.neighbors(
         page,
         neighbors.find(
