@@ -241,7 +241,10 @@ def check_all_read(settings: Any, reads: set[str], *, prefix: str = "config.mode
             if other in reads and other.rpartition(".")[0] == group and _decides(values[other])
         ]
         because = f" with {', '.join(near)}" if near else ""
-        raise ValueError(f"{prefix}.{name}={_shown(value)} has no effect{because}: leave it out")
+        raise ValueError(
+            f"{prefix}.{name}={_shown(value)} has no effect{because}: leave it at its default, "
+            f"{_shown(defaults[name])}"
+        )
 
 
 def _decides(value: Any) -> bool:

@@ -45,8 +45,8 @@ def tiny(name, **changes):
     # compare; under plain descent parameters differ as gradients do.
     # A critic that is not shrunk at the start has gradients ten times as large, and more.
     rate = 0.01 if config.model.discriminator.initializer == "he" else 0.1
-    config.model.generator_optimizer.update(name="sgd", learning_rate=rate, b1=0.0)
-    config.model.discriminator_optimizer.update(name="sgd", learning_rate=rate, b1=0.0)
+    config.model.generator_optimizer.update(name="sgd", learning_rate=rate, b1=0.0, b2=0.999)
+    config.model.discriminator_optimizer.update(name="sgd", learning_rate=rate, b1=0.0, b2=0.999)
     config.model.update(changes)
     return config
 

@@ -177,23 +177,29 @@ def test_a_builder_gets_the_settings_and_the_run(build):
 @pytest.mark.parametrize(
     ("values", "reads", "message"),
     [
-        ({"depth": 4}, lambda toy: None, "config.model.depth=4 has no effect: leave it out"),
+        (
+            {"depth": 4},
+            lambda toy: None,
+            "config.model.depth=4 has no effect: leave it at its default, 3",
+        ),
         # The names and switches next to it that were read say why.
         (
             {"group": {"weight": 0.5}},
             lambda toy: toy.group.kind,
-            "config.model.group.weight=0.5 has no effect with group.kind=none: leave it out",
+            "config.model.group.weight=0.5 has no effect with group.kind=none: "
+            "leave it at its default, 1.0",
         ),
         (
             {"group": {"kind": "some", "weight": linear(1.0, 0.5)}},
             lambda toy: (toy.group.kind, toy.width),
-            "config.model.group.weight=linear has no effect with group.kind=some: leave it out",
+            "config.model.group.weight=linear has no effect with group.kind=some: "
+            "leave it at its default, 1.0",
         ),
         # To have the group in hand is not to read its fields.
         (
             {"group": {"one_sided": True}},
             lambda toy: toy.group,
-            "config.model.group.one_sided=True has no effect: leave it out",
+            "config.model.group.one_sided=True has no effect: leave it at its default, False",
         ),
     ],
 )

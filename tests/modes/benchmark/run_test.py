@@ -46,7 +46,7 @@ def test_modes_are_measured_side_by_side_and_kept(tmp_path, capsys):
     kept = json.loads((tmp_path / "numbers.json").read_text())
     assert kept["rows"] == rows
     assert kept["data"] == "synthetic"
-    assert kept["config"]["family"] == "vanilla"
+    assert kept["config"]["name"] == "test"
     assert "jax" in json.dumps(kept["environment"])
     printed = capsys.readouterr().out
     assert benchmark.table(rows) in printed
@@ -66,17 +66,25 @@ def test_a_batch_that_the_devices_cannot_share_is_no_case():
     config = tiny()
     config.batch_size = 6
     with pytest.raises(ValueError, match="6 cannot be divided over 4 devices"):
-        benchmark.make_case(config, steps=1, dataset=benchmark.synthetic_data(config, size=8))
+        benchmark.make_case(config, steps=1, streams=benchmark.synthetic_data(config, size=8))
 
 
 def test_synthetic_data_has_the_shape_of_the_config():
     config = tiny()
     config.data.image_size, config.data.channels = 16, 1
     made = benchmark.synthetic_data(config, size=20)
-    assert made.images.shape == (20, 16, 16, 1)
-    assert made.images.dtype == np.uint8
-    assert len(made.class_names) == 10
-    assert set(made.present_classes) <= set(range(10))
+    assert made["data"].arrays["image"].shape == (20, 16, 16, 1)
+    assert made["data"].arrays["image"].dtype == np.uint8
+    assert len(made["data"].class_names["label"]) == 10
+    assert set(made["data"].present_classes("label")) <= set(range(10))
+
+
+def test_synthetic_data_of_domains_has_a_stream_for_each():
+    config = tiny()
+    config.data.image_shape = (8, 16)
+    config.data.domains = {"a": {"split": "trainA"}, "b": {"split": "trainB"}}
+    made = benchmark.synthetic_data(config, size=20)
+    assert made["a"].arrays["a"].shape == made["b"].arrays["b"].shape == (20, 8, 16, 3)
 
 
 def test_the_peak_is_of_a_product_that_is_really_made():
