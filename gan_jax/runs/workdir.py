@@ -233,6 +233,6 @@ def _read(file: Path) -> dict[str, Any]:
         ) from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise WorkdirError(
-            f"{file} is not the config.json of a run of this version ({error}): put back the "
-            "run's own, or give another --workdir"
+            f"{file} cannot be read as that of a run of this version ({error}): put back the "
+            "config.json of the run, or give another --workdir"
         ) from None

@@ -4,33 +4,56 @@ import pytest
 from ml_collections import ConfigDict
 
 from configs import common
+from gan_jax import core
 from gan_jax.runs import workdir
+from gan_jax.runs.setup import experiment_of
 
-DATA = {
-    "image_shape": (32, 32, 3),
-    "class_names": ("cat", "dog"),
-    "present_classes": (1,),
+STREAM = {
+    "name": "pets",
+    "split": "train",
     "size": 10,
+    "identity": "abc",
+    "arrays": {
+        "image": {"shape": (32, 32, 3), "num_classes": 0},
+        "label": {"shape": (), "num_classes": 2},
+    },
+    "class_names": {"label": ("cat", "dog")},
+    "present_classes": {"label": (1,)},
+    "class_counts": {"label": (0, 10)},
 }
+DATA = workdir.DataInfo({"data": STREAM})
 
 
 def config(**changes):
-    made = common.base()
+    made = common.base("test")
     made.update(changes)
     return made
 
 
-def test_a_claimed_folder_tells_what_sampling_must_know(tmp_path):
+def create(path, asked, data=DATA, *, steps_matter=False):
+    return workdir.create_or_resume(path, asked, data, steps_matter=steps_matter)
+
+
+def test_a_workdir_tells_what_sampling_must_know(tmp_path):
     asked = config(data={"classes": ("dog",)}, sample_epochs=(1, 25))
-    where = workdir.claim(tmp_path / "a" / "run", asked, DATA)
+    where = create(tmp_path / "a" / "run", asked, DATA)
     held, data = workdir.load(tmp_path / "a" / "run")
-    assert data == json.loads(json.dumps(DATA))
+    assert data.streams == json.loads(json.dumps({"data": STREAM}))
+    assert data.specs == {
+        "image": core.ArraySpec((32, 32, 3)),
+        "label": core.ArraySpec((), 2),
+    }
+    assert data.class_names("label") == ("cat", "dog")
+    assert data.present_classes("label") == (1,)
+    assert data.stream_of("image") == "data"
+    with pytest.raises(ValueError, match="did you mean 'image'"):
+        data.stream_of("images")
     assert held.data.classes == ["dog"]
     assert set(held.to_dict()) == set(asked.to_dict())
     assert where.grid(7) == tmp_path / "a" / "run" / "samples" / "step_00000007.png"
     assert [p.name for p in where.path.iterdir()] == ["config.json"]
     # The same again is the same run, whatever became of its tuples on the way.
-    workdir.claim(tmp_path / "a" / "run", asked, DATA)
+    create(tmp_path / "a" / "run", asked, DATA)
 
 
 @pytest.mark.parametrize(
@@ -38,6 +61,8 @@ def test_a_claimed_folder_tells_what_sampling_must_know(tmp_path):
     [
         {"steps": 99},
         {"log_every": 7},
+        # Checkpoints are the same in every mode.
+        {"parallel": "pmap"},
         {"checkpoint_every": 7},
         {"keep_checkpoints": 9},
         {"sample_epochs": (3,)},
@@ -48,8 +73,8 @@ def test_a_claimed_folder_tells_what_sampling_must_know(tmp_path):
     ids=str,
 )
 def test_what_may_change_between_two_starts(tmp_path, change):
-    workdir.claim(tmp_path / "run", config(), DATA)
-    workdir.claim(tmp_path / "run", config(**change), DATA)
+    create(tmp_path / "run", config(), DATA)
+    create(tmp_path / "run", config(**change), DATA)
     assert workdir.differences(config().to_dict(), config(**change).to_dict()) == {}
 
 
@@ -58,19 +83,18 @@ def test_what_may_change_between_two_starts(tmp_path, change):
     [
         ({"seed": 1}, "seed"),
         ({"batch_size": 32}, "batch_size"),
-        ({"parallel": "pmap"}, "parallel"),
         ({"precision": "bfloat16"}, "precision"),
         ({"data": {"augment": {"flip": True}}}, "data.augment.flip"),
-        ({"generator_optimizer": {"b1": 0.0}}, "generator_optimizer.b1"),
+        ({"model": {"generator_optimizer": {"b1": 0.0}}}, "model.generator_optimizer.b1"),
     ],
     ids=str,
 )
 def test_what_makes_another_experiment(tmp_path, change, key):
-    workdir.claim(tmp_path / "run", config(), DATA)
+    create(tmp_path / "run", config(), DATA)
     before = (tmp_path / "run" / "config.json").read_bytes()
     for refuse in (
         lambda: workdir.check(tmp_path / "run", config(**change)),
-        lambda: workdir.claim(tmp_path / "run", config(**change), DATA),
+        lambda: create(tmp_path / "run", config(**change), DATA),
     ):
         with pytest.raises(workdir.WorkdirError, match=rf"config\.{key} is .* you asked for"):
             refuse()
@@ -78,17 +102,37 @@ def test_what_makes_another_experiment(tmp_path, change, key):
 
 
 def test_the_number_of_keys_that_differ_is_told(tmp_path):
-    workdir.claim(tmp_path / "run", config(), DATA)
+    create(tmp_path / "run", config(), DATA)
     with pytest.raises(workdir.WorkdirError, match="and 2 more keys differ"):
-        workdir.check(tmp_path / "run", config(seed=1, latent_dim=2, width=0.5))
+        workdir.check(tmp_path / "run", config(seed=1, model={"latent_dim": 2, "width": 0.5}))
 
 
-def test_a_schedule_to_the_end_fixes_the_end():
-    old, new = (
-        config(steps=steps, generator_optimizer={"schedule": "cosine"}).to_dict()
-        for steps in (10, 20)
-    )
-    assert workdir.differences(old, new) == {"steps": (10, 20)}
+@pytest.mark.parametrize(
+    ("model", "matter"),
+    [
+        ({}, False),
+        ({"generator_optimizer": {"schedule": "cosine"}}, True),
+        ({"generator_optimizer": {"schedule": "cosine", "decay_steps": 5}}, False),
+        ({"discriminator_optimizer": {"b2": common.schedule("linear", 0.9, to=0.99)}}, True),
+        ({"ema_decay": common.schedule("linear", 0.9, to=0.99)}, True),
+        ({"ema_decay": common.schedule("linear", 0.9, to=0.99, steps=5)}, False),
+        ({"penalty": {"name": "r1", "weight": common.schedule("linear", 1.0)}}, True),
+    ],
+)
+def test_a_schedule_to_the_end_fixes_the_end(tmp_path, model, matter):
+    asked = config(steps=10)
+    # A number gives way to a group.
+    with asked.unlocked(), asked.ignore_type():
+        asked.model.update(model)
+    experiment = experiment_of(asked, {"image": core.ArraySpec((32, 32, 3))})
+    assert experiment.ends_with_the_run == matter
+    create(tmp_path / "run", asked, steps_matter=experiment.ends_with_the_run)
+    asked.steps = 20
+    if matter:
+        with pytest.raises(workdir.WorkdirError, match="steps is 10, you asked for 20, and a sch"):
+            workdir.check(tmp_path / "run", asked)
+    else:
+        workdir.check(tmp_path / "run", asked)
 
 
 def test_a_key_that_the_run_did_not_know_is_a_difference():
@@ -96,12 +140,20 @@ def test_a_key_that_the_run_did_not_know_is_a_difference():
     assert workdir.differences(old, new) == {"a.c": (None, 2)}
 
 
-@pytest.mark.parametrize("key", DATA)
+@pytest.mark.parametrize("key", STREAM)
 def test_other_data_is_another_run(tmp_path, key):
-    workdir.claim(tmp_path / "run", config(), DATA)
-    other = {**DATA, key: 11 if key == "size" else ("other",)}
-    with pytest.raises(workdir.WorkdirError, match=f"data set has changed .* its {key} was"):
-        workdir.claim(tmp_path / "run", config(), other)
+    create(tmp_path / "run", config())
+    value = {
+        "arrays": {"image": {"shape": (8, 8, 3), "num_classes": 0}},
+        "class_names": {"label": ("cat", "cow")},
+        "present_classes": {"label": (0,)},
+        "class_counts": {"label": (10, 0)},
+    }.get(key, "other")
+    other = workdir.DataInfo({"data": {**STREAM, key: value}})
+    with pytest.raises(workdir.WorkdirError, match=rf"data set has changed .* its {key} was"):
+        create(tmp_path / "run", config(), other)
+    with pytest.raises(workdir.WorkdirError, match=r"data set has changed .* its streams was"):
+        create(tmp_path / "run", config(), workdir.DataInfo({"a": STREAM, "b": STREAM}))
 
 
 def test_folders_that_are_no_run(tmp_path):
@@ -124,8 +176,8 @@ def test_a_config_json_that_is_none(tmp_path, text):
         workdir.load(tmp_path)
 
 
-def test_the_config_is_not_changed_by_being_claimed(tmp_path):
+def test_the_config_is_not_changed_by_being_kept(tmp_path):
     asked = config()
     before = ConfigDict(asked.to_dict())
-    workdir.claim(tmp_path / "run", asked, DATA)
+    create(tmp_path / "run", asked, DATA)
     assert asked.to_dict() == before.to_dict()

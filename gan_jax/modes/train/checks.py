@@ -49,7 +49,7 @@ def check_numbers(config: ConfigDict) -> None:
     Raises:
       ValueError: In one line.
     """
-    lowest = {"log_every": 1, "keep_checkpoints": 1}
+    lowest = {"steps": 1, "batch_size": 1, "log_every": 1, "keep_checkpoints": 1}
     # 0 is never, or the default.
     lowest |= {"sample_every": 0, "checkpoint_every": 0, "steps_per_call": 0}
     for name, least in lowest.items():

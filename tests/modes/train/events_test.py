@@ -1,5 +1,7 @@
+import optax
 import pytest
 
+from gan_jax import core
 from gan_jax.data import feed
 from gan_jax.modes.train import events
 
@@ -23,38 +25,45 @@ def test_steps_per_call_divide_every_event(wanted, every, expected):
     assert all(event % found == 0 for event in every)
 
 
-def test_grids_are_drawn_regularly_first_last_and_after_chosen_epochs():
-    def drawn(steps, every, epochs, per_call=10):
-        return events.sample_steps(
-            steps,
-            every,
-            epochs,
-            images_per_step=64,
-            images_per_epoch=50_000,
-            steps_per_call=per_call,
-        )
+def experiment(*phases):
+    """Phases of (steps, batch size), one update per step."""
+    player = core.Player("only", ("net",), "sgd", lambda params, context: (0.0, core.Aux()))
+    gan = core.Gan(lambda key: core.Networks({}, {}), {"sgd": optax.sgd(0.1)}, (player,))
+    return core.Experiment(tuple(core.Phase(gan, steps, batch) for steps, batch in phases))
 
-    assert drawn(40, 20, ()) == {0, 20, 40}
-    assert drawn(50, 20, ()) == {0, 20, 40, 50}
-    assert drawn(40, 0, ()) == {0, 40}
+
+def drawn(phases, every=0, epochs=(), *, epoch=50_000, per_call=10):
+    return events.sample_steps(
+        experiment(*phases),
+        every=every,
+        epochs=epochs,
+        examples_per_epoch=epoch,
+        steps_per_call=per_call,
+    )
+
+
+def test_grids_are_drawn_regularly_first_last_and_after_chosen_epochs():
+    assert drawn([(40, 64)], 20) == {0, 20, 40}
+    assert drawn([(50, 64)], 20) == {0, 20, 40, 50}
+    assert drawn([(40, 64)]) == {0, 40}
     # An epoch ends after 781.25 steps, so in step 782, and the call with it ends after 790.
-    assert drawn(1_000, 0, (1,)) == {0, 790, 1_000}
-    assert drawn(1_000, 0, (1,), per_call=1) == {0, 782, 1_000}
+    assert drawn([(1_000, 64)], 0, (1,)) == {0, 790, 1_000}
+    assert drawn([(1_000, 64)], 0, (1,), per_call=1) == {0, 782, 1_000}
     # Later than the run.
-    assert drawn(1_000, 0, (2,)) == {0, 1_000}
+    assert drawn([(1_000, 64)], 0, (2,)) == {0, 1_000}
 
 
 def test_an_epoch_that_ends_with_a_step_is_not_rounded_up():
     for epochs in range(1, 100):
-        found = events.sample_steps(
-            10_000,
-            0,
-            (epochs,),
-            images_per_step=49,
-            images_per_epoch=49 * 7,
-            steps_per_call=1,
-        )
+        found = drawn([(10_000, 49)], 0, (epochs,), epoch=49 * 7, per_call=1)
         assert found == {0, 7 * epochs, 10_000}
+
+
+def test_grids_are_drawn_at_the_end_of_every_phase():
+    assert drawn([(15, 8), (25, 4)], 20) == {0, 15, 20, 40}
+    # 12 steps of 8 and 1 of 4 are 100 examples; the call that they end in ends with the phase.
+    assert drawn([(12, 8), (25, 4)], 0, (1,), epoch=100, per_call=1) == {0, 12, 13, 37}
+    assert drawn([(12, 8), (25, 4)], 0, (1,), epoch=95, per_call=10) == {0, 12, 37}
 
 
 @pytest.mark.parametrize(
