@@ -75,7 +75,7 @@ def test_a_run_scores_itself_and_keeps_its_best_checkpoint(run):
     said = (run / "said").read_text()
     assert said.count(": FID (toy) ") == 4
     assert f"step {best['step']}: FID (toy)" in said
-    assert "scored every 5 steps: 32 generated against" in said
+    assert "evaluated every 5 steps: 32 generated against" in said
     assert all(len(line["score_protocol"]) == 16 for line in lines)
 
 
@@ -115,7 +115,7 @@ def test_checkpoints_are_scored_twice_alike_and_kept(unscored, command_line, tmp
     assert [result["line"] for result in first] == printed
     assert "FID (toy)" in printed[0]
     assert "40 generated against 60 real images of 32x32 of digits train" in printed[0]
-    assert first[0]["protocol"]["generator_weights"] == "averaged"
+    assert first[0]["protocol"]["weights"] == "averaged"
     assert command_line(*command).status == 0
     assert [result["scores"] for result in results(unscored)] == [x["scores"] for x in first]
 
@@ -169,13 +169,14 @@ def test_images_on_disk_are_scored_against_a_config(command_line, tmp_path):
         (["--num_images=1"], ["at least 2 generated images, not 1"]),
         (["--metrics=recall", "--num_images=3"], ["recall needs at least 4 generated images"]),
         (["--num_real=100000"], ["cannot compare with 100000 real images"]),
-        (["--truncation=-1"], ["--truncation must be positive"]),
-        (["--sample_seed=18446744073709551616"], ["--sample_seed must be in 0..2**32 - 1"]),
+        (["--truncation=-1"], ["truncation is a bound", "a positive number, not -1"]),
+        (["--sample_seed=18446744073709551616"], ["the seed must be in 0..2**32 - 1"]),
+        (["--sampler=generater"], ["unknown sampler 'generater'", "'generator'"]),
         (["--num_real=-1"], ["--num_real must be at least 0, which is all"]),
         (["--images=.", "--config=configs/vanilla_mnist.py"], ["give one"]),
         (["--best"], ["--best is for --mode=sample, not evaluate"]),
         (["--checkpoint_step=10"], ["--mode=sample, report, not evaluate", "--help"]),
-        (["--images=nowhere", "--noema"], ["--ema is for images of a run"]),
+        (["--images=nowhere", "--noema"], ["--ema is of generated images"]),
         (
             [
                 "--config=configs/vanilla_mnist.py",
@@ -229,13 +230,15 @@ def test_settings_that_cannot_be_are_refused_before_the_run(
     assert not (tmp_path / "new").exists()
 
 
-def test_a_run_stops_once_its_score_has_turned_and_goes_on_when_told(
+def test_a_run_stops_once_its_score_has_not_improved_and_goes_on_when_asked(
     command_line, tiny, tmp_path, monkeypatch
 ):
-    from gan_jax.evaluation import scoring
+    from gan_jax.evaluation import SampleEvaluator
 
     given = iter([3.0, 2.0, 2.5, 2.6, 2.7, 2.8])
-    monkeypatch.setattr(scoring.Scoring, "__call__", lambda self, *_: {self.main_key: next(given)})
+    monkeypatch.setattr(
+        SampleEvaluator, "__call__", lambda self, *_, **__: {self.main_key: next(given)}
+    )
     command = (
         *tiny,
         f"--workdir={tmp_path / 'run'}",
@@ -246,19 +249,19 @@ def test_a_run_stops_once_its_score_has_turned_and_goes_on_when_told(
     )
     outcome = command_line(*command, "--config.evaluate.stop=True")
     assert outcome.status == 0, outcome.err
-    assert "stopped after step 8, because the score has turned" in outcome.out
+    assert "stopped after step 8, because the score has not improved" in outcome.out
     assert "has not been better than 2 of step 4 for 2 evaluations" in outcome.out
     with Checkpointer(tmp_path / "run" / "checkpoint_best") as checkpointer:
         assert checkpointer.all_steps() == [4]
     again = command_line(*command, "--config.evaluate.stop=True")
     assert "stopped after step 8" in again.out
-    monkeypatch.setattr(scoring.Scoring, "__call__", lambda self, *_: {self.main_key: 9.0})
+    monkeypatch.setattr(SampleEvaluator, "__call__", lambda self, *_, **__: {self.main_key: 9.0})
     onwards = command_line(*command)
     assert onwards.status == 0
     assert "done: 20 steps" in onwards.out
 
 
-def test_samples_are_drawn_from_the_best_checkpoint(run, command_line):
+def test_samples_are_of_the_best_checkpoint(run, command_line):
     with Checkpointer(run / "checkpoint_best") as checkpointer:
         (best,) = checkpointer.all_steps()
     outcome = command_line("--mode=sample", "--best", f"--workdir={run}")
@@ -272,25 +275,32 @@ def test_samples_are_drawn_from_the_best_checkpoint(run, command_line):
 def test_a_config_without_a_key_is_one_line(run, command_line):
     path = run / "config.json"
     content = json.loads(path.read_text())
-    del content["config"]["latent_dim"]
+    del content["config"]["batch_size"]
     path.write_text(json.dumps(content))
     outcome = command_line("--mode=sample", f"--workdir={run}")
-    assert_one_error(outcome, "not of this version", "latent_dim")
+    assert_one_error(outcome, "not of this version", "batch_size")
 
 
 @pytest.fixture
 def train(command_line, tiny, tmp_path, monkeypatch):
     """`train({step: score}, *arguments) -> Outcome` of a run whose scores are given."""
-    from gan_jax.evaluation import scoring
+    from gan_jax.evaluation import SampleEvaluator
+    from gan_jax.modes.train.periodic_evaluation import PeriodicEvaluation
+
+    real = PeriodicEvaluation._score
 
     def call(scores, *arguments):
-        told = []
+        evaluated = []
 
-        def score(self, state, give_up=lambda: False):
-            told.append(int(state.step))
-            return {self.main_key: scores[int(state.step)]}
+        def score(self, step, *others):
+            evaluated.append(step)
+            return real(self, step, *others)
 
-        monkeypatch.setattr(scoring.Scoring, "__call__", score)
+        def scores_of(self, weights, **_):
+            return {self.main_key: scores[evaluated[-1]]}
+
+        monkeypatch.setattr(PeriodicEvaluation, "_score", score)
+        monkeypatch.setattr(SampleEvaluator, "__call__", scores_of)
         outcome = command_line(
             *tiny,
             f"--workdir={tmp_path / 'run'}",
@@ -300,7 +310,7 @@ def train(command_line, tiny, tmp_path, monkeypatch):
             *arguments,
         )
         assert outcome.status == 0, outcome.err
-        return outcome, told
+        return outcome, evaluated
 
     return call
 
@@ -322,19 +332,19 @@ def test_a_best_checkpoint_of_a_later_step_stays_only_if_it_is_better(train, tmp
     train({4: 9.0, 8: 8.0, 12: 7.0, 16: 5.0, 20: 6.0})
     assert best_of(tmp_path) == (16, 5.0)
     back_to(tmp_path, 10)
-    _, told = train({15: 6.0, 20: 7.0}, "--config.evaluate.every=5")
+    _, evaluated = train({15: 6.0, 20: 7.0}, "--config.evaluate.every=5")
     # Worse than what is there of step 16.
-    assert told == [15, 20]
+    assert evaluated == [15, 20]
     assert best_of(tmp_path) == (16, 5.0)
     back_to(tmp_path, 10)
     train({14: 3.0, 20: 7.0}, "--config.evaluate.every=14")
     assert best_of(tmp_path) == (14, 3.0)
-    # What training had found of itself after step 10 was found anew.
+    # The results of steps after 10 were found anew.
     kept = {result["step"]: result["scores"]["fid_toy"] for result in results(tmp_path / "run")}
     assert kept == {4: 9.0, 8: 8.0, 14: 3.0, 20: 7.0}
 
 
-def test_other_metrics_beside_the_first_are_no_other_course(train, tmp_path):
+def test_other_metrics_than_the_first_are_no_other_history(train, tmp_path):
     train({8: 5.0, 10: 6.0}, "--config.evaluate.every=8", "--config.steps=10")
     train(
         {16: 9.0, 20: 9.0},
@@ -360,13 +370,13 @@ def test_the_best_of_another_protocol_is_set_aside(train, tmp_path):
         assert checkpointer.all_steps() == [8]
 
 
-def test_a_score_that_is_no_number_is_told_and_never_the_best(train, tmp_path):
+def test_a_score_that_is_no_number_is_shown_and_never_the_best(train, tmp_path):
     outcome, _ = train({4: float("nan"), 8: 5.0, 12: 6.0, 16: 7.0, 20: 8.0})
     assert "FID (toy) nan, best none is a number yet" in outcome.out
     assert best_of(tmp_path) == (8, 5.0)
 
 
-def test_a_signal_while_scoring_leaves_at_once_and_the_score_is_made_up_for(
+def test_a_signal_while_scoring_ends_it_at_once_and_the_step_is_scored_later(
     command_line, tiny, tmp_path, monkeypatch
 ):
     from gan_jax.evaluation import evaluator as evaluation

@@ -1,4 +1,4 @@
-"""Sampling by the command line, from a run's folder alone."""
+"""Sampling by the command line, from a run's folder alone unless it transforms images."""
 
 import numpy as np
 import pytest
@@ -21,14 +21,14 @@ def sample(conditional_run, command_line, tiny, monkeypatch):
         outcome = command_line(
             "--config=configs/cgan_digits.py:smoke",
             *tiny[1:],
-            # Its pictures differ from the first step on, without running statistics to settle.
+            # Its images differ from the first step on, without running statistics to settle.
             "--config.model.network=mlp",
             "--config.data.classes=(1, 4, 7)",
             f"--config.steps={STEPS}",
             f"--workdir={conditional_run}",
         )
         assert outcome.status == 0, outcome.err
-    monkeypatch.setattr(data, "load", lambda *_, **__: pytest.fail("read the data set"))
+    monkeypatch.setattr(data, "load", lambda *_, **__: pytest.fail("the data set was read"))
 
     def call(*arguments):
         outcome = command_line("--mode=sample", f"--workdir={conditional_run}", *arguments)
@@ -42,7 +42,7 @@ def pixels(path):
     return np.asarray(Image.open(path))
 
 
-def test_a_grid_has_a_row_a_class(sample, tmp_path, conditional_run):
+def test_a_grid_has_one_row_per_class(sample, tmp_path, conditional_run):
     line = sample("--columns=3")
     default = conditional_run / "samples" / f"grid_{STEPS:08d}_seed0.png"
     assert line == f"a grid of 3 rows of 3 from step 4 (averaged weights, seed 0): {default}"
@@ -60,6 +60,8 @@ def test_no_default_grid_takes_the_place_of_another(sample, conditional_run):
         (("--classes=9,1",), "0_classes1-9"),
         (("--noema",), "0_raw"),
         (("--sample_seed=5", "--interpolate", "--truncation=0.7"), "5_interpolation_psi0.7"),
+        (("--sweep=z",), "0_sweep-z"),
+        (("--sampler=generator",), "0_generator"),
     ):
         line = sample("--columns=3", *options)
         assert line.endswith(f": {conditional_run / 'samples' / start}{name}.png"), line
@@ -75,7 +77,7 @@ def test_images_follow_seed_weights_and_truncation(sample, tmp_path):
     one, labels = images("one")
     assert one.shape == (7, 32, 32, 1)
     assert one.dtype == np.uint8
-    np.testing.assert_array_equal(labels, [1, 4, 7, 1, 4, 7, 1])
+    assert set(labels) <= {1, 4, 7}
     np.testing.assert_array_equal(images("again")[0], one)
     for name, change in (
         ("seed", "--sample_seed=1"),
@@ -99,9 +101,83 @@ def test_a_folder_holds_what_the_npz_holds(sample, tmp_path):
             np.testing.assert_array_equal(pixels(file).reshape(32, 32, -1)[..., :1], image)
 
 
-def test_interpolation_moves_along_a_row(sample, tmp_path):
+def test_classes_come_as_often_as_in_the_data_or_in_turn(sample, tmp_path):
+    sample(f"--output={tmp_path / 'often.npz'}", "--num_images=90")
+    sample(f"--output={tmp_path / 'turn.npz'}", "--num_images=5", "--classes=7,1")
+    with np.load(tmp_path / "often.npz") as held:
+        # About a third each: five standard deviations of a binomial.
+        assert (np.abs(np.bincount(held["labels"], minlength=8)[[1, 4, 7]] - 30) < 22).all()
+    with np.load(tmp_path / "turn.npz") as held:
+        np.testing.assert_array_equal(held["labels"], [1, 7, 1, 7, 1])
+
+
+def test_interpolation_changes_along_a_row(sample, tmp_path):
     line = sample("--interpolate", "--columns=4", f"--output={tmp_path / 'a.png'}")
     assert line.startswith("a grid of 3 rows of 4")
     sample("--columns=4", f"--output={tmp_path / 'b.png'}")
     assert pixels(tmp_path / "a.png").shape == pixels(tmp_path / "b.png").shape
     assert (tmp_path / "a.png").read_bytes() != (tmp_path / "b.png").read_bytes()
+
+
+def test_a_sweep_has_a_row_per_number_and_a_column_per_value(sample, tmp_path):
+    line = sample("--sweep=label", f"--output={tmp_path / 'a.png'}")
+    assert line.startswith("a grid of 10 rows of 3 from")
+    line = sample("--sweep=z", "--columns=4", f"--output={tmp_path / 'b.png'}")
+    assert line.startswith("a grid of 10 rows of 4 from")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--sampler=generater"], "unknown sampler 'generater': did you mean 'generator'?"),
+        (["--sweep=lable"], "unknown input 'lable': did you mean 'label'?"),
+        (["--sweep=label", "--columns=4"], "the columns of this sweep are the values of 'label'"),
+        (["--sweep=label", "--interpolate"], "--interpolate and --sweep are two kinds of grid"),
+        (["--sweep=label", "--output=a.npz"], "--sweep is of a grid: give a .png"),
+        (["--columns=4", "--output=folder"], "--columns is of a grid: give a .png"),
+        (["--sweep=z", "--columns=1"], "--columns=1 is too few"),
+        (["--truncation=0"], "truncation is a bound on the latents' entries: a positive number"),
+        (["--split=test"], "--split: the sampler 'generator' reads no data"),
+        (["--sample_seed=-1"], "the seed must be in 0..2**32 - 1, not -1"),
+        (["--classes=11"], "label 11 is out of range"),
+    ],
+)
+def test_mistakes_are_one_line_and_leave_nothing(
+    sample, conditional_run, command_line, contents, arguments, message
+):
+    before = contents(conditional_run)
+    outcome = command_line("--mode=sample", f"--workdir={conditional_run}", *arguments)
+    assert outcome.status == 2, outcome
+    assert len(outcome.errors) == 1, outcome.err
+    assert message in outcome.errors[0]
+    assert contents(conditional_run) == before
+
+
+def test_an_image_is_sampled_as_evaluation_scores_it(
+    conditional_run, command_line, sample, tmp_path, monkeypatch, toy_extractor
+):
+    from gan_jax.evaluation.evaluator import Evaluator
+    from gan_jax.metrics import extractor as extractors
+
+    scored = []
+    real = Evaluator.score
+
+    def keep(self, batches, count, **options):
+        scored.extend(batches)
+        return real(self, scored, count, **options)
+
+    sample(f"--output={tmp_path / 'images'}", "--num_images=40", "--sample_seed=3")
+    monkeypatch.undo()
+    monkeypatch.setattr(Evaluator, "score", keep)
+    monkeypatch.setattr(extractors, "EXTRACTORS", {"toy": lambda weights=None: toy_extractor})
+    outcome = command_line(
+        "--mode=evaluate",
+        f"--workdir={conditional_run}",
+        *("--extractor=toy", "--metrics=fid", "--num_images=40", "--num_real=50"),
+        "--sample_seed=3",
+    )
+    assert outcome.status == 0, outcome.err
+    images = np.concatenate(scored)
+    files = sorted((tmp_path / "images").iterdir())
+    for file, image in zip(files, images, strict=True):
+        np.testing.assert_array_equal(pixels(file), image[..., 0])

@@ -119,6 +119,8 @@ def evaluate_run(
         runs = (first if step == steps[0] else load(step=step) for step in steps)
         made = {"count": count, "seed": seed, "options": options}
         found = list(_score_runs(evaluator, runs, streams, made))
+        if not found:
+            raise ValueError("no checkpoint of these has images of the size of the real ones")
     if json_path is not None:
         write_json_atomically(Path(json_path), found)
     return found
@@ -130,7 +132,10 @@ def _score_runs(
     streams: Streams,
     made: Mapping[str, Any],
 ) -> Iterator[dict[str, Any]]:
-    """The result of every checkpoint, kept in the run's folder as soon as it is there."""
+    """The result of every checkpoint, kept in the run's folder as soon as it is there.
+
+    A checkpoint of a phase whose images are smaller is passed over, as in training.
+    """
     compiled: dict[int, sampling.Generate] = {}
     for run in runs:
         of_samples = samples.make_sample_evaluator(
@@ -144,6 +149,13 @@ def _score_runs(
             averaged=run.averaged,
             **made,
         )
+        shape, real = (of_samples.protocol[key] for key in ("fake_shape", "real_shape"))
+        if shape[:2] != real[:2]:
+            telemetry.say(
+                f"step {run.step} is not scored: its images are {shape[1]}x{shape[0]}, the real "
+                f"ones {real[1]}x{real[0]}"
+            )
+            continue
         # The sampler of a phase is compiled once for all its checkpoints.
         generate = compiled.setdefault(run.phase, of_samples.generate)
         of_samples = dataclasses.replace(of_samples, generate=generate)
