@@ -219,9 +219,11 @@ def grid_image(generate: Generate, weights: Weights, grid: Grid) -> np.ndarray:
         columns, column_names = columns + 1, ("", *column_names) if column_names else ()
     if grid.row_names or column_names:
         rows = len(images) // columns
-        letters = max(1, images.shape[2] // _LETTER)
-        short = [name[:letters] for name in column_names]
-        return labelled_grid(images, grid.row_names or [""] * rows, column_labels=short)
+        if all(column_names):
+            # Neither may reach into the next one.
+            letters = max(2, images.shape[2] // _LETTER)
+            column_names = tuple(name[:letters] for name in column_names)
+        return labelled_grid(images, grid.row_names or [""] * rows, column_labels=column_names)
     return image_grid(images, columns=columns)
 
 
