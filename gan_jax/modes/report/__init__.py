@@ -26,7 +26,7 @@ class Flags:
         int | None, "The checkpoint; the best where the run keeps one, else the newest."
     ] = None
     ema: Annotated[bool, "Averaged weights, where the run has them."] = True
-    sample_seed: Annotated[int, "Seed of the noise and of the choice of real images."] = 0
+    sample_seed: Annotated[int, "Seed of the inputs and of the choice of real images."] = 0
 
 
 def main(flags: Flags) -> int:

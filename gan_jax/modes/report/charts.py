@@ -12,8 +12,8 @@ import numpy as np
 
 from gan_jax.modes.report.curve_points import half_window, moving_mean, plain, thin
 
-# After Okabe and Ito's palette for colour-blind readers, each with a lighter twin for a dark page:
-# 3 to 1 or more in contrast. Dashes and markers tell lines apart where colours do not.
+# After Okabe and Ito's palette for color-blind readers, each with a lighter twin for a dark page:
+# 3 to 1 or more in contrast. Dashes and markers tell lines apart where colors do not.
 DARK_TWINS = {
     "#0072B2": "#56B4E9",
     "#D55E00": "#F2894E",
@@ -40,7 +40,7 @@ class Line(NamedTuple):
       y: float [N]; what is not finite is a gap.
       spread: float [N], drawn as error bars; empty for none.
       best: Index of the point to mark, or None.
-      color: Number of its colour; None for its place among the lines.
+      color: Number of its color; None for its place among the lines.
       dash: Number of its dash and marker; None likewise.
     """
 
@@ -219,7 +219,7 @@ def histogram_chart(
             hovertemplate="%{y:.3g} %<extra>%{fullData.name}</extra>",
         )
     figure.update_xaxes(title=x_title)
-    figure.update_yaxes(title="share of the pictures, %", rangemode="tozero")
+    figure.update_yaxes(title="share of the images, %", rangemode="tozero")
     medians = "; ".join(f"{name}: median {np.median(values):.4g}" for name, values in samples)
     return Chart(title, _figure(figure, legend=True), tuple(notes), f"{title}. {medians}.")
 
@@ -232,7 +232,7 @@ class _Style(NamedTuple):
 
 def _style(index: int, color: int | None = None, dash: int | None = None) -> _Style:
     color = index if color is None else color
-    # The second round of colours must not meet the dashes of the first.
+    # The second round of colors must not meet the dashes of the first.
     turn = color % len(_COLORS) + color // len(_COLORS) if dash is None else dash
     return _Style(
         _COLORS[color % len(_COLORS)], _DASHES[turn % len(_DASHES)], _MARKERS[turn % len(_MARKERS)]
@@ -265,7 +265,7 @@ def _figure(figure, legend: bool) -> dict[str, Any]:
         margin={"l": 56, "r": 12, "t": 16, "b": 44},
     )
     whole = figure.to_plotly_json()
-    # The page brings its own colours, light or dark; plotly's template would only be weight.
+    # The page brings its own colors, light or dark; plotly's template would only be weight.
     whole["layout"].pop("template", None)
     return {"data": list(whole["data"]), "layout": whole["layout"]}
 

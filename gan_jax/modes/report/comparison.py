@@ -6,14 +6,12 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
-from gan_jax.modes.report import exhibits, sections, settings
-from gan_jax.modes.report.charts import Chart, Line, line_chart
+from gan_jax.modes.report import curves, grids, sections, settings
 from gan_jax.modes.report.encoding import encode
 from gan_jax.modes.report.gathering import Run
-from gan_jax.modes.report.markup import Markup, element, table
+from gan_jax.modes.report.markup import Markup, element, note, table
 from gan_jax.modes.report.page import Page
 from gan_jax.modes.report.scores import Series, numbers_of, series_of
-from gan_jax.modes.report.sections import note
 
 _ALL_GRIDS_BYTES = 3_000_000
 
@@ -36,11 +34,19 @@ def build(page: Page, runs: Sequence[Run], here: dict[str, Any]) -> None:
 
 
 def _overview(page: Page, runs: Sequence[Run], series: dict[str, list[Series]]) -> None:
-    head = ["run", "what", "steps", "images a second", "time an epoch", "best score", "last score"]
+    head = [
+        "run",
+        "what",
+        "steps",
+        "images per second",
+        "time per epoch",
+        "best score",
+        "last score",
+    ]
     rows = []
     for run in runs:
-        rates = sections.points_of(run, "time/images_per_second")[1]
-        epochs = sections.points_of(run, "time/epoch_seconds")[1]
+        rates = curves.points_of(run, "time/images_per_second")[1]
+        epochs = curves.points_of(run, curves.EPOCH_SECONDS)[1]
         best, last = _best_and_last(series[run.name])
         rows.append(
             [
@@ -86,7 +92,7 @@ def _scores(page: Page, series: dict[str, list[Series]]) -> None:
             for one in all_
             if one.key == key
         ]
-        # A colour a run, on every chart.
+        # One color per run, on every chart.
         colors = [color for color, _, _ in found]
         charts.append(sections.score_chart([pair for _, *pair in found], numbers, colors))
     missing = [name for name, found in series.items() if not found]
@@ -101,20 +107,9 @@ def _scores(page: Page, series: dict[str, list[Series]]) -> None:
 
 
 def _curves(page: Page, runs: Sequence[Run]) -> None:
-    charts = []
-    for prefix, title, unit in (
-        ("loss/", "Loss of the {}", "loss"),
-        ("probability/", "{}", "probability"),
-        ("critic/", "Critic's score, {}", "score"),
-    ):
-        names = {name for run in runs for name in sections.names_of(run, prefix)}
-        names = [name for name in _VIEWS if name in names] + sorted(names - _VIEWS.keys())
-        for name in names:
-            short = _VIEWS.get(name, name.removeprefix(prefix).replace("_", " "))
-            charts.append(_overlay(runs, name, title.format(short), unit))
-    seconds = _overlay(runs, "time/epoch_seconds", "Time an epoch", "seconds")
-    charts = [page.chart(chart) for chart in (*charts, seconds) if chart is not None]
-    if not charts:
+    names = [name for group in curves.groups_of(runs).values() for name in group]
+    charts = [page.chart(curves.overlay(runs, name)) for name in (*names, curves.EPOCH_SECONDS)]
+    if not any(charts):
         page.section("Curves", note("No curves: none of these runs has a log."))
         return
     page.section(
@@ -124,58 +119,30 @@ def _curves(page: Page, runs: Sequence[Run]) -> None:
     )
 
 
-_VIEWS = {
-    "probability/real": "D(x), real images",
-    "probability/fake_before": "D(G(z)) before the generator's update",
-    "probability/fake_after": "D(G(z)) after the generator's update",
-    "critic/real": "real images",
-    "critic/fake_before": "generated images before the generator's update",
-    "critic/fake_after": "generated images after the generator's update",
-}
-
-
-def _overlay(runs: Sequence[Run], name: str, title: str, unit: str) -> Chart | None:
-    lines = [
-        Line(run.name, *sections.points_of(run, name), color=color)
-        for color, run in enumerate(runs)
-    ]
-    kind = name.partition("/")[0]
-    return line_chart(
-        title,
-        lines,
-        y_title=unit,
-        y_range=(0.0, 1.0) if kind == "probability" else None,
-        from_zero=kind == "time",
-        legend=True,
-    )
-
-
 def _grids(page: Page, runs: Sequence[Run]) -> None:
     figures: list[Markup] = []
     notes: list[Markup] = []
+    count = max(1, sum(len(run.grids) for run in runs))
     for run in runs:
-        steps, images, _ = exhibits.read_grids(run, last=True)
-        if not images:
+        own = [figure for name in run.grids if (figure := _grid(run, name, count, notes))]
+        if not own:
             notes.append(note(f"{run.name}: no grid in samples/ yet."))
-            continue
-        encoded = encode(images, max_bytes=_ALL_GRIDS_BYTES // len(runs))
-        if encoded.note:
-            notes.append(note(f"{run.name}: {encoded.note}"))
-        caption = f"{run.name}, step {steps[-1]:,}"
-        figures.append(
-            element(
-                "figure",
-                element("h3", caption),
-                element(
-                    "img",
-                    src=encoded.uris[0],
-                    alt=f"Grid of generated pictures, {caption}",
-                    class_="grid",
-                ),
-                class_="panel",
-            )
-        )
+        figures += own
     page.section("Last grids", element("div", figures, class_="panels"), notes)
+
+
+def _grid(run: Run, sampler: str, count: int, notes: list[Markup]) -> Markup | None:
+    """The last grid of a sampler that can be read, one of `count` on the page."""
+    steps, images, _ = grids.read_grids(run.grids[sampler], last=True)
+    if not images:
+        return None
+    encoded = encode(images, max_bytes=_ALL_GRIDS_BYTES // count)
+    caption = f"{run.name}{f', {sampler}' if sampler else ''}, step {steps[-1]:,}"
+    if encoded.note:
+        notes.append(note(f"{caption}: {encoded.note}"))
+    alt = f"Grid of generated images, {caption}"
+    image = element("img", src=encoded.uris[0], alt=alt, class_="grid")
+    return element("figure", element("h3", caption), image, class_="panel")
 
 
 def _differences(page: Page, runs: Sequence[Run]) -> None:

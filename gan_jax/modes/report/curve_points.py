@@ -41,7 +41,7 @@ def _finite(values: np.ndarray) -> np.ndarray:
 
 
 def moving_mean(values: np.ndarray, half: int) -> np.ndarray:
-    """The centred mean of what is finite in each window, [N] -> [N]."""
+    """The centered mean of what is finite in each window, [N] -> [N]."""
     padded = np.pad(_finite(values), half, constant_values=np.nan)
     windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1)
     with warnings.catch_warnings():

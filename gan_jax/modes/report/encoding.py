@@ -1,4 +1,4 @@
-"""Pictures as data URIs that stay within a number of bytes."""
+"""Images as data URIs that stay within a number of bytes."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import numpy as np
 
 _LOSSLESS = "webp lossless"
 _QUALITIES = (90, 75, 60)
-_SMALLEST = 16  # Pixels a side; smaller pictures show nothing.
+_SMALLEST = 16  # Pixels per side; smaller images show nothing.
 
 
 class Encoded(NamedTuple):
-    """Pictures for a page.
+    """Images for a page.
 
     Attributes:
       indices: Which of them were kept, ascending; the first and the last always are.
@@ -35,12 +35,12 @@ class _Attempt(NamedTuple):
 
 
 def encode(
-    pictures: Sequence[np.ndarray], *, max_bytes: int, thin: bool = False, at_most: int = 40
+    images: Sequence[np.ndarray], *, max_bytes: int, thin: bool = False, at_most: int = 40
 ) -> Encoded:
-    """Encodes pictures as well as the bytes allow.
+    """Encodes images as well as the bytes allow.
 
     Args:
-      pictures: uint8 [H, W], or [H, W, 1 or 3]; at least one, sizes may differ.
+      images: uint8 [H, W], or [H, W, 1 or 3]; at least one, sizes may differ.
       max_bytes: Of all files together, before base64 makes them a third longer.
       thin: Whether some may be left out, evenly, to save the others' quality.
       at_most: With `thin`: how many to keep at most.
@@ -49,22 +49,22 @@ def encode(
       PNG where that fits, else lossless WebP, else WebP of falling quality, else fewer of them,
       else smaller ones.
     """
-    pictures = [_squeeze(picture) for picture in pictures]
+    images = [_squeeze(image) for image in images]
     attempt, files = None, []
-    for attempt in _attempts(len(pictures), at_most if thin else len(pictures), thin):
-        chosen = spread(len(pictures), attempt.count)
-        if not _may_fit(pictures, chosen, attempt, max_bytes):
+    for attempt in _attempts(len(images), at_most if thin else len(images), thin):
+        chosen = spread(len(images), attempt.count)
+        if not _may_fit(images, chosen, attempt, max_bytes):
             continue
-        files = [_encode(pictures[i], attempt) for i in chosen]
+        files = [_encode(images[i], attempt) for i in chosen]
         if sum(map(len, files)) <= max_bytes:
             break
     else:
         # Nothing fits: the page is then larger than asked for, which beats no page.
-        chosen = spread(len(pictures), attempt.count)
-        files = [_encode(pictures[i], attempt) for i in chosen]
+        chosen = spread(len(images), attempt.count)
+        files = [_encode(images[i], attempt) for i in chosen]
     kind = "png" if attempt.encoding == "png" else "webp"
     uris = [f"data:image/{kind};base64,{base64.b64encode(file).decode()}" for file in files]
-    return Encoded(tuple(chosen), tuple(uris), _note(attempt, len(pictures)))
+    return Encoded(tuple(chosen), tuple(uris), _note(attempt, len(images)))
 
 
 def spread(count: int, kept: int) -> list[int]:
@@ -91,17 +91,17 @@ def _attempts(count: int, at_most: int, thin: bool) -> Iterator[_Attempt]:
         yield _Attempt(kept, 16, _QUALITIES[1])
 
 
-def _may_fit(pictures, chosen, attempt: _Attempt, max_bytes: int) -> bool:
+def _may_fit(images, chosen, attempt: _Attempt, max_bytes: int) -> bool:
     """Whether it is worth encoding all, judged by three of them."""
     probes = sorted({chosen[0], chosen[len(chosen) // 2], chosen[-1]})
-    sizes = [len(_encode(pictures[i], attempt)) for i in probes]
+    sizes = [len(_encode(images[i], attempt)) for i in probes]
     return sum(sizes) / len(sizes) * len(chosen) <= 1.5 * max_bytes and sum(sizes) <= max_bytes
 
 
-def _encode(picture: np.ndarray, attempt: _Attempt) -> bytes:
+def _encode(pixels: np.ndarray, attempt: _Attempt) -> bytes:
     import PIL.Image
 
-    image = PIL.Image.fromarray(picture)
+    image = PIL.Image.fromarray(pixels)
     if attempt.factor > 1:
         size = [max(min(side, _SMALLEST), side // attempt.factor) for side in image.size]
         image = image.resize(size, PIL.Image.Resampling.BOX)
@@ -115,8 +115,8 @@ def _encode(picture: np.ndarray, attempt: _Attempt) -> bytes:
     return file.getvalue()
 
 
-def _squeeze(picture: np.ndarray) -> np.ndarray:
-    return picture[..., 0] if picture.ndim == 3 and picture.shape[-1] == 1 else picture
+def _squeeze(image: np.ndarray) -> np.ndarray:
+    return image[..., 0] if image.ndim == 3 and image.shape[-1] == 1 else image
 
 
 def _note(attempt: _Attempt, count: int) -> str:

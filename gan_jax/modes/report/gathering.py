@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,35 +21,41 @@ class Run:
       path: The folder.
       name: What the page calls it.
       config: The experiment, nested.
-      info: What the run knows of its data, by `workdir.DATA_KEYS`.
+      info: What the run knows of its data.
       lines: Of `metrics.jsonl`, each with a whole number as its `step`.
       evaluations: Of `evaluations/*.json`, in the order of their steps.
       environment: Of the machine that trained, or None.
-      grids: (step, PNG) of the fixed-noise grids, in order.
+      grids: `{sampler: (step, PNG) in order}` of the grids of fixed inputs; the first sampler's
+        name is "" here, as its files carry none.
       problems: A sentence for everything that is there and could not be read.
     """
 
     path: Path
     name: str
     config: dict[str, Any]
-    info: dict[str, Any]
+    info: workdir.DataInfo
     lines: list[dict[str, Any]]
     evaluations: list[dict[str, Any]]
     environment: dict[str, Any] | None
-    grids: list[tuple[int, Path]]
+    grids: dict[str, list[tuple[int, Path]]]
     problems: tuple[str, ...]
 
     @property
     def title(self) -> str:
         """As "cgan on cifar10"."""
-        data = self.config.get("data")
-        name = data.get("name", "?") if isinstance(data, dict) else "?"
-        return f"{self.config.get('family', '?')} on {name}"
+        names = dict.fromkeys(str(stream["name"]) for stream in self.info.streams.values())
+        return f"{self.config.get('name', '?')} on {' and '.join(names) or '?'}"
 
     @property
     def steps(self) -> int:
         """The last step that anything in the folder tells of."""
-        return max([0, *(line["step"] for line in self.lines), *(step for step, _ in self.grids)])
+        of_grids = (step for found in self.grids.values() for step, _ in found)
+        return max([0, *(line["step"] for line in self.lines), *of_grids])
+
+    @property
+    def epoch(self) -> int | None:
+        """Examples of an epoch: those of the first stream; None where no stream is known."""
+        return next((stream["size"] for stream in self.info.streams.values()), None)
 
 
 def gather(path: str | Path) -> Run:
@@ -153,13 +160,12 @@ def _json_object(path: Path, problems: list[str]) -> dict[str, Any] | None:
     return None
 
 
-def _grids(folder: Path) -> list[tuple[int, Path]]:
-    steps = []
+def _grids(folder: Path) -> dict[str, list[tuple[int, Path]]]:
+    found: dict[str, list[tuple[int, Path]]] = {}
     for path in folder.glob("step_*.png"):
-        digits = path.stem.removeprefix("step_")
-        if digits.isdecimal():
-            steps.append((int(digits), path))
-    return sorted(steps)
+        if match := re.fullmatch(r"step_([0-9]+)(?:_(.+))?", path.stem):
+            found.setdefault(match[2] or "", []).append((int(match[1]), path))
+    return {name: sorted(found[name]) for name in sorted(found)}
 
 
 def _reason(error: Exception) -> str:

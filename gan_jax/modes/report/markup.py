@@ -54,6 +54,21 @@ def element(name: str, /, *children: Any, **attributes: Any) -> Markup:
     return Markup(start if name in _VOID else f"{start}{join(*children)}</{name}>")
 
 
+def note(*sentences: Any) -> Markup:
+    """A remark in small print."""
+    return element("p", *sentences, class_="note")
+
+
+def remark(text: str) -> Markup | None:
+    """A remark that begins with a capital letter; None for no text."""
+    return note(capitalized(text)) if text else None
+
+
+def capitalized(text: str) -> str:
+    """The text with a capital letter at its beginning, and all others as they are."""
+    return text[:1].upper() + text[1:]
+
+
 def json_script(identifier: str, value: Any) -> Markup:
     """JSON for the page's script to read: a block of data, which no browser executes."""
     text = json.dumps(value, separators=(",", ":"), allow_nan=False)

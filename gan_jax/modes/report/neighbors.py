@@ -1,4 +1,4 @@
-"""Nearest training pictures of generated ones, in the feature space of an extractor."""
+"""Nearest training images of generated ones, in the feature space of an extractor."""
 
 from __future__ import annotations
 
@@ -10,19 +10,18 @@ import jax
 import numpy as np
 
 from gan_jax import metrics, telemetry
-from gan_jax.data import ImageDataset
-from gan_jax.evaluation import feature_cache as feature_store
-from gan_jax.evaluation import features
+from gan_jax.data import Dataset
+from gan_jax.evaluation import feature_cache, features
 from gan_jax.modes.report.encoding import spread
 
-QUERIES = 256  # Generated pictures whose distance is measured; some of them are shown.
-SHOWN = 5  # Of those drawn first, and of those that came closest.
+QUERIES = 256  # Generated images whose distance is measured; some of them are shown.
+SHOWN = 5  # Of the first numbers, and of those that came closest.
 NEIGHBORS = 5
-CPU_IMAGES = 5_000  # Training pictures that a CPU searches by default: about two minutes.
+CPU_IMAGES = 5_000  # Training images that a CPU searches by default: about two minutes.
 
 
 class Neighbor(NamedTuple):
-    """A training picture near a generated one.
+    """A training image near a generated one.
 
     Attributes:
       image: uint8 [H, W, C].
@@ -36,7 +35,7 @@ class Neighbor(NamedTuple):
 
 
 class Match(NamedTuple):
-    """A generated picture and its nearest training pictures.
+    """A generated image and its nearest training images.
 
     Attributes:
       image: uint8 [H, W, C].
@@ -54,11 +53,11 @@ class Neighborhood:
     """What the search found.
 
     Attributes:
-      first: Matches of the pictures that were drawn first: no choice of ours.
-      closest: Matches of those that came closest to a training picture, the closest first.
-      generated: float64 [Q], from each generated picture to the nearest training picture.
-      real: float64 [R], from training pictures to their nearest others.
-      searched: How many training pictures were searched.
+      first: Matches of the images of the first numbers, which nobody picked.
+      closest: Matches of those that came closest to a training image, the closest first.
+      generated: float64 [Q], from each generated image to the nearest training image.
+      real: float64 [R], from training images to their nearest others.
+      searched: How many training images were searched.
       total: How many there are.
       extractor: Its title.
     """
@@ -73,41 +72,43 @@ class Neighborhood:
 
     @property
     def suspicious(self) -> float:
-        """Share of generated pictures nearer than 99 % of training pictures are to each other."""
+        """Share of generated images nearer than 99 % of training images are to each other."""
         return float(np.mean(self.generated < np.quantile(self.real, 0.01)))
 
 
 def default_images(total: int) -> int:
-    """How many training pictures are searched where nobody says: all, on a CPU up to 5,000."""
+    """How many training images are searched where nobody says: all, on a CPU up to 5,000."""
     return min(total, CPU_IMAGES) if jax.default_backend() == "cpu" else total
 
 
 def find(
     images: np.ndarray,
     names: list[str],
-    dataset: ImageDataset,
+    dataset: Dataset,
     extractor: metrics.Extractor,
     *,
+    array: str = "image",
     count: int | None = None,
     cache_dir: str | Path | None = None,
 ) -> Neighborhood:
-    """Searches the training set for the nearest pictures of generated ones.
+    """Searches the training set for the nearest images of generated ones.
 
     Args:
       images: uint8 [Q, H, W, C], generated.
       names: Class of each, or "".
-      dataset: What the generator was trained on, at least two pictures.
+      dataset: What the run was trained on, at least two images.
       extractor: Whose features are compared.
-      count: How many training pictures to search, evenly over the set; None for `default_images`.
-      cache_dir: Where features of training pictures are kept; None for the user's cache folder.
+      array: The name of the images in the data set.
+      count: How many training images to search, evenly over the set; None for `default_images`.
+      cache_dir: Where features of training images are kept; None for the user's cache folder.
 
     Returns:
       The Neighborhood.
     """
     total = len(dataset)
     rows = np.asarray(spread(total, default_images(total) if count is None else count))
-    bank = _bank(dataset, rows, extractor, cache_dir)
-    queries = features.extract(extractor, images, title="generated pictures").features
+    bank = _bank(dataset, array, rows, extractor, cache_dir)
+    queries = features.extract(extractor, images, title="generated images").features
     nearest = min(NEIGHBORS, len(rows))
     distances, indices = metrics.nearest_neighbors(queries, bank, nearest)
 
@@ -116,7 +117,7 @@ def find(
         return Match(
             images[query],
             names[query],
-            tuple(_neighbor(dataset, row, distance) for row, distance in near),
+            tuple(_neighbor(dataset, array, row, distance) for row, distance in near),
         )
 
     order = np.argsort(distances[:, 0], kind="stable")
@@ -132,30 +133,35 @@ def find(
 
 
 def _among_real(bank: np.ndarray) -> np.ndarray:
-    """From some pictures of the bank to the nearest other one."""
+    """From some images of the bank to the nearest other one."""
     chosen = np.asarray(spread(len(bank), QUERIES))
     distances, indices = metrics.nearest_neighbors(bank[chosen], bank, 2)
-    # A picture's nearest is itself, but for exact copies, which may come in any order.
+    # A image's nearest is itself, but for exact copies, which may come in any order.
     itself = indices[:, 0] == chosen
     return np.where(itself, distances[:, 1], distances[:, 0]).astype(np.float64)
 
 
-def _neighbor(dataset: ImageDataset, row: int, distance: float) -> Neighbor:
-    name = str(dataset.class_names[dataset.labels[row]]) if dataset.class_names else ""
-    return Neighbor(np.asarray(dataset.images[row]), name, float(distance))
+def _neighbor(dataset: Dataset, array: str, row: int, distance: float) -> Neighbor:
+    labels, names = next(iter(dataset.class_names.items()), ("", ()))
+    name = str(names[dataset.arrays[labels][row]]) if names else ""
+    return Neighbor(np.asarray(dataset.arrays[array][row]), name, float(distance))
 
 
 def _bank(
-    dataset: ImageDataset, rows: np.ndarray, extractor: metrics.Extractor, cache_dir
+    dataset: Dataset,
+    array: str,
+    rows: np.ndarray,
+    extractor: metrics.Extractor,
+    cache_dir: str | Path | None,
 ) -> np.ndarray:
-    """Features of training pictures, float32 [N, D], from the store where they are there."""
+    """Features of training images, float32 [N, D], from the cache where they are there."""
     chosen = None if len(rows) == len(dataset) else rows
-    entry = feature_store.Entry.of(extractor, dataset, chosen, cache_dir=cache_dir)
+    entry = feature_cache.Entry.of(extractor, dataset, chosen, array=array, cache_dir=cache_dir)
     known = entry.read_features()
     if known is not None:
         return known
-    images = dataset.images if chosen is None else dataset.images[chosen]
-    found = features.extract(extractor, images, title="training pictures").features
+    images = dataset.arrays[array] if chosen is None else dataset.arrays[array][chosen]
+    found = features.extract(extractor, images, title="training images").features
     try:
         return entry.write_features([found])
     except OSError as error:

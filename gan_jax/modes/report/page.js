@@ -5,7 +5,7 @@
   const touch = matchMedia("(pointer: coarse)").matches;
   const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-  // Colours of what is no data: they follow the reader's scheme.
+  // Colors of what is no data: they follow the reader's scheme.
   function themed(layout) {
     const axis = {
       automargin: true, gridcolor: color("--line"), linecolor: color("--line"),

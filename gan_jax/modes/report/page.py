@@ -43,30 +43,33 @@ class Page:
             class_="panel wide" if wide else "panel",
         )
 
-    def slider(self, pictures: Encoded, labels: list[str], alt: str) -> Markup:
-        """One picture out of many, chosen by a slider.
+    def slider(self, images: Encoded, labels: list[str], *, alt: str, ratio: str) -> Markup:
+        """One image out of many, chosen by a slider.
 
         Args:
-          pictures: At least one.
+          images: At least one; their sizes may differ.
           labels: Of each, as "step 150".
           alt: What they show.
+          ratio: Width / height of the box that each is fitted into.
 
         Returns:
-          The last picture, and what chooses another.
+          The last image, and what chooses another.
         """
         identifier = f"slider-{len(self._sliders) + 1}"
         last = len(labels) - 1
         image = element(
             "img",
-            src=pictures.uris[last],
+            src=images.uris[last],
             alt=f"{alt}, {labels[last]}",
             class_="grid",
+            # What follows must not jump when images of another size are shown.
+            style=f"aspect-ratio: {ratio}",
             data_alt=alt,
         )
         if last == 0:
             return element("div", image, element("p", labels[0]), class_="panel")
         # The last is in the page already.
-        self._sliders[identifier] = list(pictures.uris[:-1])
+        self._sliders[identifier] = list(images.uris[:-1])
         return element(
             "div",
             element(

@@ -1,23 +1,19 @@
-"""`--mode=report`: one page of a run, or of several beside one another."""
+"""`--mode=report`: one page of a run, or of several next to one another."""
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from gan_jax import metrics, sampling, telemetry
-from gan_jax.checkpoint import CheckpointError
-from gan_jax.data import ImageDataset
+from gan_jax import metrics, telemetry
 from gan_jax.files import write_bytes_atomically
 from gan_jax.modes.report import (
     comparison,
-    exhibits,
+    curves,
     gathering,
-    neighbors,
-    samples,
+    generated,
+    grids,
     sections,
     settings,
 )
@@ -25,21 +21,6 @@ from gan_jax.modes.report.charts import plotly_javascript
 from gan_jax.modes.report.gathering import Run
 from gan_jax.modes.report.page import GENERATOR, Page
 from gan_jax.modes.report.scores import series_of
-from gan_jax.modes.report.sections import note
-from gan_jax.runs import restored, workdir
-from gan_jax.runs import setup as run_setup
-
-_LEFT_OUT = "Left out: "
-
-
-@dataclasses.dataclass(frozen=True)
-class _Options:
-    extractor: str
-    weights: str | Path | None
-    neighbor_images: int | None
-    step: int | None
-    ema: bool
-    seed: int
 
 
 def report(
@@ -59,17 +40,18 @@ def report(
     give the same page.
 
     Args:
-      workdirs: Of one run, or of several to compare; a comparison draws no new samples.
+      workdirs: Of one run, or of several to compare; a comparison generates no images.
       output: The `.html` to write; by default `report.html` in the folder of the one run, or
         `comparison.html` in the current folder.
-      extractor: A name of `gan_jax.metrics.EXTRACTORS`, whose features nearest neighbours are
-        searched in.
+      extractor: A name of `gan_jax.metrics.EXTRACTORS`, in whose features nearest neighbors
+        are searched.
       weights: Its file of weights; None for where it looks.
       neighbor_images: Training images to search, evenly over the set; 0 for no search; None for
         all, or up to 5,000 on a CPU.
-      step: The checkpoint that draws; None for the best where the run keeps one, else the newest.
+      step: The checkpoint that generates; None for the best where the run keeps one, else the
+        newest.
       ema: Averaged weights, where the run has them.
-      seed: Of latents and of the choice of real images.
+      seed: Seed of the inputs and of the choice of real images.
 
     Returns:
       A line that says what was written where.
@@ -80,7 +62,7 @@ def report(
       ValueError: If an option does not fit, or plotly is missing.
       OSError: If the output is another file than a report, or cannot be written.
     """
-    options = _Options(extractor, weights, neighbor_images, step, ema, seed)
+    options = generated.Options(extractor, weights, neighbor_images, step, ema, seed)
     _check(options)
     plotly_javascript()
     runs = gathering.gather_all(workdirs)
@@ -99,7 +81,7 @@ def report(
     return f"report of {what}: {output} ({len(text) / 1e6:.1f} MB)"
 
 
-def _check(options: _Options) -> None:
+def _check(options: generated.Options) -> None:
     if options.neighbor_images is not None and (
         options.neighbor_images < 0 or options.neighbor_images == 1
     ):
@@ -130,104 +112,11 @@ def _is_report(path: Path) -> bool:
         return f'name="generator" content="{GENERATOR}"'.encode() in file.read(4096)
 
 
-def _one(page: Page, run: Run, options: _Options, here: dict[str, Any]) -> None:
+def _one(page: Page, run: Run, options: generated.Options, here: dict[str, Any]) -> None:
     series = series_of(run)
     sections.summary(page, run, series)
-    sections.curves(page, run)
+    curves.curves(page, run)
     sections.scores(page, run, series)
-    exhibits.grids(page, run)
-    _drawn(page, run, options)
+    grids.grids(page, run)
+    generated.add(page, run, options)
     settings.add(page, run, here)
-
-
-def _drawn(page: Page, run: Run, options: _Options) -> None:
-    """What needs a checkpoint."""
-    try:
-        found = _restore(run, options)
-    except (CheckpointError, ValueError, OSError) as error:
-        if options.step is not None:
-            raise
-        page.section(
-            "Samples",
-            note(
-                "Left out, as are interpolations and nearest neighbours: no checkpoint can be "
-                f"read ({_line(error, run.path)})."
-            ),
-        )
-        return
-    draw = found.draw()
-    dataset, why = _load_data(found)
-    rows = samples.rows(found, draw, dataset, seed=options.seed)
-    hidden = 0
-    if found.sampler.num_classes:
-        hidden = len(found.info["present_classes"]) - len(rows)
-    exhibits.samples(page, rows, checkpoint=_checkpoint(found, options), hidden=hidden, why=why)
-    exhibits.interpolations(page, samples.paths(found, draw, seed=options.seed))
-    _neighbors(page, found, draw, dataset, why, options)
-
-
-def _restore(run: Run, options: _Options) -> restored.Restored:
-    """The checkpoint that draws; raises as `restored.load` if there is none."""
-    if options.step is None and workdir.Workdir(run.path).best.is_dir():
-        with contextlib.suppress(CheckpointError):
-            return restored.load(run.path, ema=options.ema, best=True)
-    return restored.load(run.path, step=options.step, ema=options.ema)
-
-
-def _checkpoint(found: restored.Restored, options: _Options) -> str:
-    weights = "averaged weights" if found.averaged else "raw weights"
-    return f"Drawn by the checkpoint of step {found.step:,}, {weights}, seed {options.seed}."
-
-
-def _load_data(found: restored.Restored) -> tuple[ImageDataset | None, str]:
-    """The training set, or why it is not to be had."""
-    try:
-        dataset = run_setup.load_data(found.config)
-    except (ValueError, OSError, ImportError) as error:
-        why = _line(error, found.where.path)
-        return None, f"{_LEFT_OUT}real pictures, as the data set is not to be had ({why})."
-    known = found.info
-    if len(dataset) != known["size"] or list(dataset.images.shape[1:]) != known["image_shape"]:
-        return None, f"{_LEFT_OUT}real pictures, as the data set is another than in training."
-    return dataset, ""
-
-
-def _neighbors(
-    page: Page,
-    found: restored.Restored,
-    draw: sampling.Draw,
-    dataset: ImageDataset | None,
-    why: str,
-    options: _Options,
-) -> None:
-    heading = "Nearest neighbours in the training set"
-    if options.neighbor_images == 0 or dataset is None or len(dataset) < 2:
-        reason = why or "Left out: no search was asked for."
-        page.section(heading, note(reason))
-        return
-    try:
-        extractor = metrics.make_extractor(options.extractor, weights=options.weights)
-    except (ValueError, OSError, ImportError) as error:
-        if options.weights is not None:
-            raise
-        why = _line(error, found.where.path)
-        page.section(heading, note(f"{_LEFT_OUT}no extractor to compare with ({why})."))
-        return
-    images, names = samples.many(found, draw, neighbors.QUERIES, seed=options.seed)
-    exhibits.neighbors(
-        page,
-        neighbors.find(
-            images,
-            names,
-            dataset,
-            extractor,
-            count=options.neighbor_images,
-            cache_dir=found.config.data.cache_dir or None,
-        ),
-    )
-
-
-def _line(error: BaseException, path: Path) -> str:
-    """An error as a part of a sentence, without where on this machine the run lies."""
-    text = " ".join(str(error).split()).rstrip(".")
-    return text.replace(f"{path.resolve().parent}/", "").replace(f"{path.parent}/", "")

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 from gan_jax import metrics
 from gan_jax.evaluation.protocols import describe_protocol
-from gan_jax.modes.report.gathering import Run, as_number
+from gan_jax.modes.report.gathering import Run
 
 # What a protocol says of the checkpoint and the kind of game, which a score is to compare.
-_OF_THE_GAME = frozenset({"step", "checkpoint", "family", "labels"})
+_OF_THE_GAME = frozenset({"step", "family", "categories"})
 IN_TRAINING = "measured while training"
 SCORE_PROTOCOL = "score_protocol"  # In a line of the log: what names the protocol of its scores.
 
@@ -29,22 +29,28 @@ class Protocol(NamedTuple):
     settings: str = ""
 
 
-def protocol_of(protocol: dict[str, Any], metric: str) -> Protocol:
+def protocol_of(protocol: dict[str, Any], metric: str, *, several_samplers: bool) -> Protocol:
     """What of an evaluation's protocol concerns a metric.
 
     Args:
       protocol: As an evaluation keeps it.
       metric: As "kid".
+      several_samplers: Whether the name of the sampler tells scores of one run apart; it is no
+        reason not to compare runs of different games.
 
     Returns:
       The Protocol.
     """
     others = tuple(f"{other}_" for other in metrics.METRIC_TITLES)
+    skipped = _OF_THE_GAME if several_samplers else {*_OF_THE_GAME, "sampler"}
     base = {
         key: value
         for key, value in protocol.items()
-        if key not in _OF_THE_GAME and not key.startswith(others)
+        if key not in skipped and not key.startswith(others)
     }
+    if isinstance(base.get("options"), dict):
+        # An option that is off is as good as one that a sampler does not have.
+        base["options"] = {k: v for k, v in base["options"].items() if v is not None}
     settings = {
         key.replace("_", " "): value
         for key, value in protocol.items()
@@ -52,59 +58,41 @@ def protocol_of(protocol: dict[str, Any], metric: str) -> Protocol:
     }
     try:
         line = describe_protocol(base)
-    except (KeyError, TypeError, ValueError):
-        # Written by another version, or by hand: then as it stands.
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError):
+        # Written by hand: then as it stands.
         line = _listed(base) or "protocol not stated"
+    else:
+        line += f"; sampler {base['sampler']}" if "sampler" in base else ""
     return Protocol(_canonical(base), line, _listed(settings))
 
 
-def training_protocol(run: Run, name: Any) -> Protocol:
+def training_protocol(run: Run, name: str) -> Protocol:
     """How scores of the log were measured.
 
     Args:
       run: The run.
-      name: `SCORE_PROTOCOL` of the line; None for a line of a version that had none, which
-        config.json as it is now must describe.
+      name: `SCORE_PROTOCOL` of the line.
 
     Returns:
       The Protocol.
     """
-    settings = _dict(run.config.get("evaluate"))
-    if isinstance(name, str) and name:
-        # The config may have changed since: it does not tell protocols apart that have names.
-        return Protocol(
-            f"training by {name}", f"{IN_TRAINING}, protocol {name}{_asked_for(run, settings)}"
-        )
-    data = _dict(run.config.get("data"))
-    # How often a run looks at itself changes nothing in what it sees.
-    skipped = ("every", "patience", "stop", "weights", "metrics")
-    base = {
-        "evaluate": {key: value for key, value in settings.items() if key not in skipped},
-        "data": [data.get("name"), data.get("split")],
-        "chosen": [data.get(key) for key in ("image_size", "channels", "classes")],
-        "found": [run.info.get(key) for key in ("image_shape", "present_classes", "size")],
-        "averaged": bool(as_number(run.config.get("ema_decay"))),
-        "precision": run.config.get("precision"),
-    }
-    return Protocol(f"training {_canonical(base)}", f"{IN_TRAINING}{_asked_for(run, settings)}")
+    # The config may have changed since: it does not tell protocols apart that have names.
+    line = f"{IN_TRAINING}, protocol {name}{_asked_for(run)}"
+    return Protocol(f"training by {name}", line)
 
 
-def _asked_for(run: Run, settings: dict[str, Any]) -> str:
+def _asked_for(run: Run) -> str:
     """What config.json says of evaluation in training, in a phrase."""
+    settings = _dict(run.config.get("evaluate"))
     generated, real = settings.get("num_images"), settings.get("num_real")
     if not isinstance(generated, int):
         return ""
-    data = _dict(run.config.get("data"))
-    shape = run.info.get("image_shape")
+    data = " and ".join(f"{one['name']} {one['split']}" for one in run.info.streams.values())
     extractor = metrics.EXTRACTOR_TITLES.get(settings.get("extractor"), settings.get("extractor"))
-    parts = [
-        f"{generated:,} generated against {f'{real:,}' if real else 'all'} real images of "
-        f"{data.get('name')} {data.get('split')}",
-        *(["x".join(map(str, shape))] if shape else []),
-        str(extractor),
-        f"{'averaged' if as_number(run.config.get('ema_decay')) else 'raw'} generator weights",
-    ]
-    return f": {'; '.join(parts)} (as config.json has it now)"
+    return (
+        f": {generated:,} generated against {f'{real:,}' if real else 'all'} real images of {data}"
+        f"; {extractor} (as config.json has it now)"
+    )
 
 
 def _dict(value: Any) -> dict[str, Any]:

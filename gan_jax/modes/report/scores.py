@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from gan_jax import metrics
+from gan_jax.evaluation import protocols
 from gan_jax.metrics.extractor import INCEPTION
 from gan_jax.modes.report.gathering import Run, as_number
 from gan_jax.modes.report.score_protocols import (
@@ -17,12 +18,11 @@ from gan_jax.modes.report.score_protocols import (
     training_protocol,
 )
 
-_LOWER_IS_BETTER = frozenset({"fid", "kid"})
 _SHARES = frozenset({"precision", "recall", "density", "coverage"})
 _ORDER = ("fid", "kid", "inception_score", "precision", "recall", "density", "coverage")
 # What a key may carry between the metric and the extractor: how uncertain the score is. Of several
 # the first is shown.
-_SPREADS = ("standard_error", "stderr", "se", "standard_deviation", "std")
+_SPREADS = ("standard_error", "std")
 
 
 class Point(NamedTuple):
@@ -79,11 +79,11 @@ class Series:
         """As "lower is better"; empty for a metric that is not known."""
         if self.metric not in _ORDER:
             return ""
-        return "lower is better" if self.metric in _LOWER_IS_BETTER else "higher is better"
+        return "lower is better" if self.metric in protocols.LOWER_IS_BETTER else "higher is better"
 
     @property
     def is_share(self) -> bool:
-        """Whether it counts pictures, so that zero belongs on its axis."""
+        """Whether it is a share of the images, so that zero belongs on its axis."""
         return self.metric in _SHARES
 
     @property
@@ -91,7 +91,7 @@ class Series:
         """The best score, the earliest of equals; None where it is not known what better is."""
         if not self.direction or not self.points:
             return None
-        sign = 1 if self.metric in _LOWER_IS_BETTER else -1
+        sign = 1 if self.metric in protocols.LOWER_IS_BETTER else -1
         return min(self.points, key=lambda point: (sign * point.value, point.step))
 
     @property
@@ -179,18 +179,34 @@ def _of_training(run: Run):
         found = {
             key: value for key, value in found.items() if (row["step"], key, value) not in kept
         }
-        if found:
-            yield row["step"], found, training_protocol(run, row.get(SCORE_PROTOCOL))
+        name = row.get(SCORE_PROTOCOL)
+        if found and isinstance(name, str):
+            yield row["step"], found, training_protocol(run, name)
 
 
 def _of_evaluations(run: Run):
+    several = _with_several_samplers(run)
     for evaluation in run.evaluations:
         if evaluation["step"] is None:
             continue
-        found = evaluation["scores"]
+        found, protocol = evaluation["scores"], evaluation["protocol"]
         for metric in sorted({parse_key(key).metric for key in found}):
             of_metric = {key: value for key, value in found.items() if parse_key(key)[0] == metric}
-            yield evaluation["step"], of_metric, protocol_of(evaluation["protocol"], metric)
+            named = str(protocol.get("array")) in several
+            yield (
+                evaluation["step"],
+                of_metric,
+                protocol_of(protocol, metric, several_samplers=named),
+            )
+
+
+def _with_several_samplers(run: Run) -> set[str]:
+    """The arrays of real images that images of several samplers were compared with."""
+    samplers: dict[str, set[str]] = {}
+    for evaluation in run.evaluations:
+        protocol = evaluation["protocol"]
+        samplers.setdefault(str(protocol.get("array")), set()).add(str(protocol.get("sampler")))
+    return {array for array, names in samplers.items() if len(names) > 1}
 
 
 def numbers_of(series: Iterable[Series]) -> dict[str, int]:

@@ -1,48 +1,16 @@
-"""What the page of one run says of its numbers: summary, curves, scores."""
+"""What the page of one run says of its numbers: summary and scores."""
 
 from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
-from typing import Any
 
 from gan_jax.modes.report.charts import Chart, Line, line_chart
+from gan_jax.modes.report.curves import EPOCH_SECONDS, points_of
 from gan_jax.modes.report.gathering import Run, as_number
-from gan_jax.modes.report.markup import Markup, element, join, table
+from gan_jax.modes.report.markup import Markup, element, join, note, table
 from gan_jax.modes.report.page import Page
-from gan_jax.modes.report.score_protocols import SCORE_PROTOCOL
 from gan_jax.modes.report.scores import Series, decline, numbers_of, verdict
-
-_PROBABILITIES = (
-    ("real", "D(x), real images"),
-    ("fake_before", "D(G(z)) before G's update"),
-    ("fake_after", "D(G(z)) after it"),
-)
-_CRITIC = (
-    ("real", "real images"),
-    ("fake_before", "generated, before G's update"),
-    ("fake_after", "generated, after it"),
-)
-
-
-def note(*sentences: Any) -> Markup:
-    """A remark in small print."""
-    return element("p", *sentences, class_="note")
-
-
-def points_of(run: Run, name: str) -> tuple[list[float], list[float]]:
-    """Steps and values of the log lines that have a metric."""
-    pairs = [
-        (float(line["step"]), value)
-        for line in run.lines
-        if (value := as_number(line.get(name))) is not None
-    ]
-    return [step for step, _ in pairs], [value for _, value in pairs]
-
-
-def names_of(run: Run, prefix: str) -> list[str]:
-    """Metrics of the log whose names begin so, sorted."""
-    return sorted({name for line in run.lines for name in line if name.startswith(prefix)})
 
 
 def summary(page: Page, run: Run, series: Sequence[Series]) -> None:
@@ -75,12 +43,12 @@ def _steps_card(run: Run) -> tuple[str, str, str]:
 
 def _speed_cards(run: Run) -> list[tuple[str, str, str]]:
     rates = points_of(run, "time/images_per_second")[1]
-    epochs = points_of(run, "time/epoch_seconds")[1]
+    epochs = points_of(run, EPOCH_SECONDS)[1]
     cards = []
     if rates:
-        cards.append(("Images a second", f"{statistics.median(rates):,.4g}", "median of the log"))
+        cards.append(("Images per second", f"{statistics.median(rates):,.4g}", "median of the log"))
     if epochs:
-        cards.append(("Time an epoch", duration(statistics.median(epochs)), "median of the log"))
+        cards.append(("Time per epoch", duration(statistics.median(epochs)), "median of the log"))
     if (seconds := training_seconds(run)) is not None:
         cards.append(("Time of all steps", duration(seconds), "without grids and checkpoints"))
     return cards
@@ -110,73 +78,6 @@ def _score_cards(series: Sequence[Series]) -> list[tuple[str, str, str]]:
     worse = f", {decline(first)} worse" if decline(first) else ""
     remark = f"at step {first.last.step:,}{worse}"
     return [*cards, (f"Last {first.title}", f"{first.last.value:.4g}", remark)]
-
-
-def curves(page: Page, run: Run) -> None:
-    """Adds losses, the discriminator's or critic's view, and the time an epoch."""
-    if not run.lines:
-        page.section("Curves", note("No curves: metrics.jsonl holds no line yet."))
-        return
-    charts = [losses_chart(run), views_chart(run), *_other_charts(run), epochs_chart(run)]
-    page.section(
-        "Curves",
-        element("div", [page.chart(chart) for chart in charts], class_="panels"),
-        note("Axes span every value. Drag to zoom into a chart, double-click to return."),
-    )
-
-
-def losses_chart(run: Run) -> Chart | None:
-    """Every player's loss."""
-    lines = [
-        Line(name.removeprefix("loss/"), *points_of(run, name)) for name in names_of(run, "loss/")
-    ]
-    return line_chart(
-        "Losses",
-        lines,
-        y_title="loss",
-        notes=["Each value is the mean since the log line before it."],
-    )
-
-
-def views_chart(run: Run) -> Chart | None:
-    """D(x) and D(G(z)), or a critic's scores."""
-    critic = bool(names_of(run, "critic/"))
-    prefix, named = ("critic/", _CRITIC) if critic else ("probability/", _PROBABILITIES)
-    lines = [Line(text, *points_of(run, prefix + name)) for name, text in named]
-    if critic:
-        return line_chart("Critic's scores", lines, y_title="mean score")
-    return line_chart(
-        "D(x) and D(G(z))",
-        lines,
-        y_title="probability of being real",
-        y_range=(0.0, 1.0),
-        notes=["At 0.5 the discriminator cannot tell."],
-    )
-
-
-def _other_charts(run: Run) -> list[Chart | None]:
-    """What families log besides, a chart each: norms of gradients, penalties."""
-    known = ("loss/", "critic/", "probability/", "time/", "score/")
-    names = {name for line in run.lines for name in line} - {"step", "epoch", SCORE_PROTOCOL}
-    return [
-        line_chart(name, [Line(name, *points_of(run, name))], y_title=name.rpartition("/")[2])
-        for name in sorted(names)
-        if not name.startswith(known)
-    ]
-
-
-def epochs_chart(run: Run) -> Chart | None:
-    """Seconds an epoch takes."""
-    line = Line("an epoch", *points_of(run, "time/epoch_seconds"))
-    size = run.info.get("size")
-    notes = [f"An epoch is {size:,} images."] if isinstance(size, int) else []
-    return line_chart(
-        "Time an epoch",
-        [line],
-        y_title="seconds",
-        from_zero=True,
-        notes=notes,
-    )
 
 
 def scores(page: Page, run: Run, series: Sequence[Series]) -> None:
@@ -226,7 +127,7 @@ def score_chart(
     Args:
       named: A name (of a run; empty where there is one alone) and a series of it.
       numbers: As `numbers_of`, of everything on the page.
-      colors: Number of each one's colour; the dash is then that of the protocol. None: the place.
+      colors: Number of each one's color; the dash is then that of the protocol. None: the place.
 
     Returns:
       The chart.

@@ -1,13 +1,12 @@
-"""What a run was told, and what it ran on."""
+"""The config of a run, and the machines that it ran on."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from gan_jax.modes.report.gathering import Run
-from gan_jax.modes.report.markup import table
+from gan_jax.modes.report.markup import note, table
 from gan_jax.modes.report.page import Page
-from gan_jax.modes.report.sections import note
 
 
 def add(page: Page, run: Run, here: dict[str, Any]) -> None:

@@ -79,7 +79,7 @@ def test_the_best_point_is_marked_and_spreads_are_bars():
     assert list(trace["error_y"]["array"]) == [0.0, 0.5]
 
 
-def test_many_lines_differ_in_colour_or_dash():
+def test_many_lines_differ_in_color_or_dash():
     lines = [Line(str(i), [1, 2], [0.0, i]) for i in range(12)]
     traces = line_chart("T", lines, y_title="").figure["data"]
     styles = {(trace["line"]["color"], trace["line"]["dash"]) for trace in traces}

@@ -34,7 +34,7 @@ def test_a_comparison_overlays_runs_and_says_how_they_differ(
         f"{names[0]}, protocol 1",
         f"{names[1]}, protocol 2",
     ]
-    # A run has its colour on every chart, also where the other has no line.
+    # A run has its color on every chart, also where the other has no line.
     colors = {
         trace["name"].partition(",")[0]: trace["line"]["color"]
         for figure in parsed.data["charts"].values()

@@ -1,43 +1,38 @@
 """A run that was never trained, and an extractor that needs no weights."""
 
 import html.parser
-import importlib.util
 import json
-import pathlib
 import shutil
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gan_jax import core, gans, metrics, telemetry
+from configs import cgan_digits
+from gan_jax import core, metrics, telemetry
 from gan_jax.checkpoint import Checkpointer
 from gan_jax.files import write_json_atomically
 from gan_jax.images import save_png
 from gan_jax.modes.report import page as page_module
 from gan_jax.modes.report.report_run import report
-from gan_jax.runs import workdir
+from gan_jax.runs import setup, workdir
 
-ROOT = pathlib.Path(__file__).parents[3]
 STEPS = 4
 
 
 def _config():
-    spec = importlib.util.spec_from_file_location("config", ROOT / "configs" / "cgan_digits.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    config = module.get_config("smoke")
-    config.network = "mlp"
-    config.width, config.latent_dim, config.batch_size = 0.0625, 4, 8
-    config.steps, config.log_every, config.sample_every = STEPS, 1, 2
-    config.checkpoint_every, config.ema_decay = STEPS, 0.9
+    config = cgan_digits.get_config("smoke")
+    config.model.network = "mlp"
+    config.model.discriminator.normalization = "none"
+    config.model.update(width=0.0625, latent_dim=4, ema_decay=0.9)
+    config.update(batch_size=8, steps=STEPS, log_every=1, sample_every=2, checkpoint_every=STEPS)
     config.data.classes = (1, 4, 7)
     return config
 
 
-def save(folder, step):
+def save(folder, step, config, specs):
     """Saves a fresh state as the checkpoint of a step."""
-    gan = gans.build(_config(), gans.DataInfo((32, 32, 1), 10))[0].gan
+    gan = setup.experiment_of(config, specs).phases[0].gan
     with Checkpointer(folder) as checkpointer:
         checkpointer.save(step, core.start(gan, 0).replace(step=jnp.int32(step)), {})
 
@@ -45,29 +40,33 @@ def save(folder, step):
 @pytest.fixture
 def keep_best(run):
     """`keep_best(step)` saves a checkpoint as the run's best."""
-    return lambda step: save(workdir.Workdir(run).best, step)
+    where = workdir.Workdir(run)
+    config, info = workdir.load(run)
+    return lambda step: save(where.best, step, config, info.specs)
+
+
+def make_run(path, config, streams):
+    """The folder of a run with one checkpoint, of a fresh state; neither log nor grids."""
+    info = workdir.DataInfo({name: dataset.describe() for name, dataset in streams.items()})
+    where = workdir.create_or_resume(path, config, info, steps_matter=False)
+    save(where.checkpoints, config.steps, config, info.specs)
+    return where
 
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory):
     """What training leaves, without its minute of compiling."""
     config = _config()
-    info = {
-        "image_shape": [32, 32, 1],
-        "class_names": [str(digit) for digit in range(10)],
-        "present_classes": [1, 4, 7],
-        "size": 542,
-    }
-    where = workdir.claim(tmp_path_factory.mktemp("trained") / "run", config, info)
-    save(where.checkpoints, STEPS)
+    path = tmp_path_factory.mktemp("trained") / "run"
+    where = make_run(path, config, setup.load_streams(config))
     log = telemetry.MetricsLog(where.metrics)
     for step in range(1, STEPS + 1):
         log.write(
             step,
             {
                 "epoch": step / 70,
-                "loss/discriminator": 1.0 / step,
-                "loss/generator": 0.5 * step,
+                "loss/one": 1.0 / step,
+                "loss/other": 0.5 * step,
                 "probability/real": 0.6,
                 "probability/fake_before": 0.4,
                 "probability/fake_after": 0.45,

@@ -1,4 +1,4 @@
-"""Pictures within a number of bytes: exact while that fits, then worse, then fewer."""
+"""Images within a number of bytes: exact while that fits, then worse, then fewer."""
 
 import base64
 import io
@@ -21,25 +21,25 @@ def files(encoded):
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_what_fits_is_exact(channels):
-    pictures = noise(3, channels=channels)
-    encoded = encode(pictures, max_bytes=100_000)
+    images = noise(3, channels=channels)
+    encoded = encode(images, max_bytes=100_000)
     assert encoded.note == ""
-    for picture, file in zip(pictures, files(encoded), strict=True):
-        np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(file))), picture.squeeze())
+    for image, file in zip(images, files(encoded), strict=True):
+        np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(file))), image.squeeze())
 
 
 def test_lossless_comes_before_lossy():
     # WebP halves what PNG makes of a smooth gradient.
     smooth = np.add.outer(np.arange(256), np.arange(256)) // 2
-    picture = np.stack([smooth, smooth[::-1], smooth[:, ::-1]], -1).astype(np.uint8)
-    png = len(files(encode([picture], max_bytes=10**6))[0])
-    encoded = encode([picture], max_bytes=png - 1)
+    pixels = np.stack([smooth, smooth[::-1], smooth[:, ::-1]], -1).astype(np.uint8)
+    png = len(files(encode([pixels], max_bytes=10**6))[0])
+    encoded = encode([pixels], max_bytes=png - 1)
     assert encoded.note == ""
     (file,) = files(encoded)
-    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(file))), picture)
+    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(file))), pixels)
 
 
-def test_quality_falls_before_pictures_are_left_out():
+def test_quality_falls_before_images_are_left_out():
     encoded = encode(noise(20, 64), max_bytes=90_000, thin=True)
     assert encoded.indices == tuple(range(20))
     assert "WebP of quality" in encoded.note

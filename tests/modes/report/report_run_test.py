@@ -14,8 +14,8 @@ from gan_jax import data, metrics
 from gan_jax.checkpoint import CheckpointError
 from gan_jax.images import save_png
 from gan_jax.modes.report import charts
-from gan_jax.modes.report.exhibits import MAX_GRIDS, read_grids
 from gan_jax.modes.report.gathering import gather
+from gan_jax.modes.report.grids import MAX_GRIDS, read_grids
 from gan_jax.modes.report.report_run import report
 from gan_jax.runs.workdir import WorkdirError
 
@@ -24,9 +24,9 @@ ALL_SECTIONS = [
     "Curves",
     "Scores",
     "Grids over training",
-    "Real beside generated",
+    "Real next to generated",
     "Interpolations",
-    "Nearest neighbours in the training set",
+    "Nearest neighbors in the training set",
     "Environment",
     "Config",
 ]
@@ -40,9 +40,9 @@ def test_a_page_holds_every_section(page, run, classes, write_evaluation):
     assert parsed.text_of("h2") == ALL_SECTIONS
     assert "FID (EfficientNet-Lite0): best at step 2, and worse by 50 % at step 4." in parsed.text
     assert "fake_count 10, seed 0" in parsed.text
-    assert "All 542 training pictures were searched." in parsed.text
+    assert "All 542 training images were searched." in parsed.text
     titles = parsed.text_of("h3")
-    assert {"Losses", "D(x) and D(G(z))", "Time an epoch"} <= set(titles)
+    assert {"Losses", "D(x) and D(G(z))", "Time per epoch"} <= set(titles)
     charts_there = {element["id"] for element in parsed.all("div") if "chart" in classes(element)}
     assert charts_there == set(parsed.data["charts"])
     (uris,) = parsed.data["sliders"].values()
@@ -53,17 +53,17 @@ def test_a_page_holds_every_section(page, run, classes, write_evaluation):
     assert slider["aria-valuetext"] == "step 4"
 
 
-def test_generated_pictures_stand_beside_real_ones_of_their_class(page, classes):
+def test_generated_images_are_next_to_real_ones_of_their_class(page, classes):
     parsed, _ = page(neighbor_images=20)
     strips = [e["aria-label"] for e in parsed.all("div") if "strip" in classes(e)]
     for name in "147":
-        assert f"8 real pictures of {name}" in strips
-        assert f"8 generated pictures of {name}" in strips
-    assert "20 of 542 training pictures were searched" in parsed.text
-    # Five drawn first and five closest, each with five neighbours.
+        assert f"8 real images of {name}" in strips
+        assert f"8 generated images of {name}" in strips
+    assert "20 of 542 training images were searched" in parsed.text
+    # The first five numbers and the five closest, each with five neighbors.
     assert len([e for e in parsed.all("td") if "match" in classes(e)]) == 10 * 6
     alts = [image["alt"] for image in parsed.all("img") if image["alt"]]
-    assert any(re.fullmatch("training picture of [147]", alt) for alt in alts)
+    assert any(re.fullmatch("training image of [147]", alt) for alt in alts)
 
 
 def test_nothing_is_loaded_and_only_the_page_s_own_scripts_run(page):
@@ -90,24 +90,34 @@ def test_nothing_is_loaded_and_only_the_page_s_own_scripts_run(page):
 ATTACK = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&"
 
 
+ATTACKING_LINE = {
+    "step": 4,
+    f"loss/{ATTACK}": 1.0,
+    f"score/{ATTACK}": 2.0,
+    "score_protocol": ATTACK,
+}
+
+
 def test_what_comes_from_files_is_text(page, rewrite, run, write_evaluation):
     def attack(content):
-        content["data"]["class_names"][1] = ATTACK
+        content["data"]["data"]["class_names"]["label"][1] = ATTACK
         content["config"]["data"]["name"] = "digits"
-        content["config"]["family"] = "cgan"
+        content["config"]["name"] = ATTACK
         content["config"][ATTACK] = ATTACK
 
     rewrite(attack)
     (run / "environment.json").write_text(json.dumps({ATTACK: ATTACK}))
     with open(run / "metrics.jsonl", "a") as file:
-        file.write(json.dumps({"step": 4, f"loss/{ATTACK}": 1.0, f"score/{ATTACK}": 2.0}) + "\n")
+        file.write(json.dumps(ATTACKING_LINE) + "\n")
     write_evaluation(run, 2, {ATTACK: 1.0}, **{ATTACK: ATTACK})
     (run / "evaluations" / "<script>.json").write_text("{")
     parsed, _ = page(neighbor_images=0)
     assert len(parsed.all("script")) == 3
     assert not [image for image in parsed.all("img") if image.get("src") == "x"]
     assert parsed.text.count(ATTACK) > 3
-    assert any(ATTACK in line["name"] for line in parsed.data["charts"]["chart-1"]["data"])
+    # A slash parts the name of a metric from its player's.
+    shown = ATTACK.partition("/")[2]
+    assert any(shown in line["name"] for line in parsed.data["charts"]["chart-1"]["data"])
 
 
 def test_the_same_folder_gives_the_same_page(page):
@@ -147,15 +157,15 @@ def test_an_empty_run_is_a_page_that_says_what_is_missing(page, run):
 
 
 def test_a_config_of_another_version_is_told_of(page, rewrite):
-    rewrite(lambda content: content["config"].pop("latent_dim"))
+    rewrite(lambda content: content["config"].pop("precision"))
     parsed, _ = page()
     assert "the run's config.json is not of this version of gan_jax" in parsed.text
-    assert "latent_dim" in parsed.text
-    with pytest.raises(ValueError, match="latent_dim"):
+    assert "precision" in parsed.text
+    with pytest.raises(ValueError, match="precision"):
         page(step=4)
 
 
-def test_the_best_checkpoint_draws_where_the_run_keeps_one(page, run, keep_best):
+def test_the_best_checkpoint_generates_where_the_run_keeps_one(page, run, keep_best):
     keep_best(3)
     assert "checkpoint of step 3, raw weights" in page(neighbor_images=0, ema=False)[0].text
     shutil.rmtree(run / "checkpoint_best" / "3")
@@ -168,31 +178,31 @@ def test_damaged_files_are_told_of(page, run):
     (run / "evaluations").mkdir(exist_ok=True)
     (run / "evaluations" / "1.json").write_text("{")
     (run / "evaluations" / "2.json").write_text('{"step": 1}')
-    next((run / "samples").glob("*.png")).write_bytes(b"no picture")
+    next((run / "samples").glob("*.png")).write_bytes(b"no image")
     parsed, _ = page(neighbor_images=0)
     text = parsed.text
     assert "metrics.jsonl could not be read" in text
     assert "environment.json is not a JSON object." in text
     assert "1.json could not be read" in text
     assert "evaluations/2.json holds no scores." in text
-    assert "1 of the pictures in samples/ could not be read." in text
+    assert "1 of the images in samples/ could not be read." in text
 
 
-def test_without_its_data_set_a_run_shows_what_it_draws(page, monkeypatch, classes):
+def test_without_its_data_set_a_run_shows_what_it_generates(page, monkeypatch, classes):
     def gone(*_, **__):
         raise OSError("the data set cannot be downloaded")
 
     monkeypatch.setattr(data, "load", gone)
     parsed, _ = page()
     assert "Generated" in parsed.text_of("h2")
-    assert "as the data set is not to be had (the data set cannot be downloaded)" in parsed.text
+    assert "as the data set is not available (the data set cannot be downloaded)" in parsed.text
     strips = [e["aria-label"] for e in parsed.all("div") if "strip" in classes(e)]
-    assert "8 generated pictures of 1" in strips
+    assert "8 generated images of 1" in strips
     assert not [label for label in strips if "real" in label]
 
 
 def test_a_data_set_that_has_changed_is_not_compared_with(page, rewrite):
-    rewrite(lambda content: content["data"].update(size=543))
+    rewrite(lambda content: content["data"]["data"].update(identity="another"))
     parsed, _ = page()
     assert "the data set is another than in training" in parsed.text
 
@@ -264,7 +274,7 @@ def test_neither_is_one_by_a_default_name(run, tmp_path, short_plotly, monkeypat
 def test_grids_are_thinned_evenly_to_what_a_page_shows(run):
     for step in range(6, 200, 2):
         shutil.copy(run / "samples" / "step_00000004.png", run / "samples" / f"step_{step:08d}.png")
-    steps, images, broken = read_grids(gather(run))
+    steps, images, broken = read_grids(gather(run).grids[""])
     assert len(steps) == len(images) == MAX_GRIDS
     assert (steps[0], steps[-1], broken) == (0, 198, 0)
     assert max(np.diff(steps)) <= 2 * min(np.diff(steps))
@@ -276,7 +286,7 @@ def test_without_plotly_there_is_one_clear_line(run, monkeypatch):
         report([run])
 
 
-def test_a_page_of_large_pictures_stays_below_ten_million_bytes(run, extractor, classes, parse):
+def test_a_page_of_large_grids_stays_below_ten_million_bytes(run, extractor, classes, parse):
     random = np.random.default_rng(0)
     for step in range(0, 110, 10):
         # Noise is what compresses worst.
@@ -289,7 +299,7 @@ def test_a_page_of_large_pictures_stays_below_ten_million_bytes(run, extractor, 
     assert len(text.encode()) < 10_000_000
     (uris,) = parsed.data["sliders"].values()
     assert 2 <= len(uris) + 1 <= 40
-    steps, _, _ = read_grids(gather(run))
+    steps, _, _ = read_grids(gather(run).grids[""])
     labels = next(e["data-labels"] for e in parsed.all("div") if "slider" in classes(e)).split("\n")
     assert labels[0] == f"step {steps[0]}"
     assert labels[-1] == f"step {steps[-1]}"

@@ -3,8 +3,13 @@
 import dataclasses
 import math
 
+import numpy as np
 import pytest
 
+from gan_jax.core import Category, Normal, Sampler
+from gan_jax.evaluation import Reference
+from gan_jax.evaluation.protocols import samples_protocol
+from gan_jax.metrics import moments
 from gan_jax.modes.report.gathering import Run
 from gan_jax.modes.report.score_protocols import Protocol, protocol_of
 from gan_jax.modes.report.scores import (
@@ -16,17 +21,18 @@ from gan_jax.modes.report.scores import (
     title_of,
     verdict,
 )
+from gan_jax.runs.workdir import DataInfo
 
 PROTOCOL = Protocol("", "")
+NAME, OTHER = "0123456789abcdef", "fedcba9876543210"
 CONFIG = {
-    "data": {"name": "cifar10", "split": "train"},
     "evaluate": {"every": 100, "num_images": 10_000, "num_real": 0, "extractor": "inception"},
 }
+INFO = DataInfo({"data": {"name": "cifar10", "split": "train"}})
 
 
-def make_run(path, *, lines=(), evaluations=(), config=CONFIG, info=None):
-    info = {"image_shape": [32, 32, 3]} if info is None else info
-    return Run(path, "run", config, info, list(lines), list(evaluations), None, [], ())
+def make_run(path, *, lines=(), evaluations=(), config=CONFIG):
+    return Run(path, "run", config, INFO, list(lines), list(evaluations), None, {}, ())
 
 
 def evaluation(step, protocol, **found):
@@ -74,7 +80,10 @@ def test_a_score_carries_its_spread_and_skips_what_is_not_finite(tmp_path):
 def test_protocols_are_kept_apart_and_steps_are_not(tmp_path):
     run = make_run(
         tmp_path,
-        lines=[{"step": 1, "score/fid": 9.0}, {"step": 2, "loss/x": 1.0}],
+        lines=[
+            {"step": 1, "score/fid": 9.0, "score_protocol": NAME},
+            {"step": 2, "loss/x": 1.0},
+        ],
         evaluations=[
             evaluation(1, {"fake_count": 10}, fid=3.0),
             evaluation(2, {"fake_count": 10}, fid=2.0),
@@ -85,8 +94,8 @@ def test_protocols_are_kept_apart_and_steps_are_not(tmp_path):
     assert [[point.value for point in one.points] for one in found] == [[3.0, 2.0], [9.0], [1.0]]
     assert found[0].protocol.line == "fake_count 10"
     assert found[1].protocol.line == (
-        "measured while training: 10,000 generated against all real images of cifar10 train; "
-        "32x32x3; Inception-v3 2015-12-05; raw generator weights (as config.json has it now)"
+        f"measured while training, protocol {NAME}: 10,000 generated against all real images of "
+        "cifar10 train; Inception-v3 2015-12-05 (as config.json has it now)"
     )
     assert len({one.protocol for one in found}) == 3
     # Another run with the same protocol is comparable.
@@ -95,46 +104,30 @@ def test_protocols_are_kept_apart_and_steps_are_not(tmp_path):
 
 
 def test_lines_of_the_log_are_joined_by_the_name_of_their_protocol(tmp_path):
-    one, other = "0123456789abcdef", "fedcba9876543210"
     lines = [
-        {"step": 1, "score/fid": 9.0, "score_protocol": one},
-        {"step": 2, "score/fid": 8.0, "score_protocol": other},
-        {"step": 3, "score/fid": 7.0, "score_protocol": one},
-        {"step": 4, "score/fid": 6.0},
+        {"step": 1, "score/fid": 9.0, "score_protocol": NAME},
+        {"step": 2, "score/fid": 8.0, "score_protocol": OTHER},
+        {"step": 3, "score/fid": 7.0, "score_protocol": NAME},
     ]
     found = series_of(make_run(tmp_path, lines=lines))
-    assert [[point.step for point in series.points] for series in found] == [[1, 3], [2], [4]]
-    assert [other in series.protocol.line for series in found] == [False, True, False]
-    assert len(numbers_of(found)) == 3
+    assert [[point.step for point in series.points] for series in found] == [[1, 3], [2]]
+    assert [OTHER in series.protocol.line for series in found] == [False, True]
+    assert len(numbers_of(found)) == 2
     # The same name is the same protocol, whatever the configs have come to say since.
-    changed = CONFIG | {"evaluate": {"num_images": 7}, "ema_decay": 0.5}
+    changed = CONFIG | {"evaluate": {"num_images": 7}}
     again = series_of(make_run(tmp_path, lines=lines[:1], config=changed))
     assert len(numbers_of([found[0], *again])) == 1
 
 
-@pytest.mark.parametrize(
-    ("config", "info"),
-    [
-        ({}, {"image_shape": [64, 64, 3]}),
-        ({}, {"image_shape": [32, 32, 3], "present_classes": [1]}),
-        ({"data": CONFIG["data"] | {"image_size": 64}}, None),
-        ({"data": CONFIG["data"] | {"classes": ["cat"]}}, None),
-        ({"ema_decay": 0.999}, None),
-        ({"precision": "bfloat16"}, None),
-    ],
-)
-def test_runs_on_other_images_or_weights_are_not_comparable_by_their_logs(tmp_path, config, info):
-    line = {"step": 1, "score/fid": 9.0}
-    own = series_of(make_run(tmp_path, lines=[line]))
-    other = series_of(make_run(tmp_path, lines=[line], config=CONFIG | config, info=info))
-    assert len(numbers_of([*own, *own])) == 1
-    assert len(numbers_of([*own, *other])) == 2
+@pytest.mark.parametrize("name", [{}, {"score_protocol": None}, {"score_protocol": 7}])
+def test_a_score_without_a_protocol_is_compared_with_nothing(tmp_path, name):
+    assert series_of(make_run(tmp_path, lines=[{"step": 1, "score/fid": 9.0, **name}])) == []
 
 
 def test_a_line_whose_scores_were_kept_with_their_protocol_adds_nothing(tmp_path):
     run = make_run(
         tmp_path,
-        lines=[{"step": 1, "score/fid": 9.0, "score_protocol": "0123456789abcdef"}],
+        lines=[{"step": 1, "score/fid": 9.0, "score_protocol": NAME}],
         evaluations=[evaluation(1, {"fake_count": 10}, fid=9.0)],
     )
     (series,) = series_of(run)
@@ -153,7 +146,10 @@ def test_of_several_uncertainties_the_standard_error_is_shown(tmp_path):
 def test_the_score_that_says_most_comes_first(tmp_path):
     run = make_run(
         tmp_path,
-        lines=[{"step": step, "score/precision": 0.5, "score/own": 1.0} for step in (1, 2, 3)],
+        lines=[
+            {"step": step, "score/precision": 0.5, "score/own": 1.0, "score_protocol": NAME}
+            for step in (1, 2, 3)
+        ],
         evaluations=[evaluation(1, {}, fid_efficientnet_lite0=3.0, kid=1.0)],
     )
     assert [one.key for one in series_of(run)] == [
@@ -184,28 +180,84 @@ def test_the_verdict_on_the_last_score():
     assert verdict(negative) == "best at step 1, and worse by 1 at step 2."
 
 
-def test_a_protocol_of_this_version_is_written_as_evaluation_writes_it():
-    protocol = {
-        "data": "cifar10",
-        "split": "test",
-        "classes": list(range(10)),
-        "real_count": 10_000,
-        "real_shape": [32, 32, 3],
-        "fake_count": 5_000,
-        "extractor": "inception",
-        "extractor_title": "Inception-v3 2015-12-05",
-        "resize": "TF1 bilinear to 299",
-        "weights_sha256": "6726825d0af5f729",
-        "generator_weights": "averaged",
-        "precision": "float32",
-        "truncation": 0.0,
-        "seed": 0,
-    }
-    line = protocol_of(protocol | {"step": 400}, "fid").line
+@pytest.fixture
+def whole_protocol():
+    """What an evaluation keeps of the protocol of a run's samples."""
+    reference = Reference(
+        moments(np.zeros((2, 3), np.float32)),
+        None,
+        {
+            "data": "cifar10",
+            "split": "test",
+            "array": "image",
+            "classes": {"label": ["cat", "dog"]},
+            "num_classes": {"label": 2},
+            "real_count": 10_000,
+            "real_shape": [32, 32, 3],
+            "real_identity": "0" * 64,
+            "extractor": "inception",
+            "extractor_title": "Inception-v3 2015-12-05",
+            "resize": "TF1 bilinear to 299",
+            "weights_sha256": "6726825d0af5f729",
+        },
+    )
+    sampler = Sampler(
+        {"z": Normal((4,)), "label": Category(2, labels="label")},
+        None,
+        (),
+        options={"truncation": None},
+    )
+    return samples_protocol(
+        reference,
+        sampler,
+        ("fid",),
+        family="first",
+        sampler_name="image",
+        image_shape=(32, 32, 3),
+        sources={},
+        precision="float32",
+        count=5_000,
+        seed=0,
+        options={},
+        averaged=True,
+    )
+
+
+def test_a_protocol_is_written_as_evaluation_writes_it(whole_protocol):
+    line = protocol_of(whole_protocol | {"step": 400}, "fid", several_samplers=False).line
     assert "5,000 generated against 10,000 real images" in line
     assert "cifar10 test" in line
     assert "TF1 bilinear to 299" in line
+    assert "averaged weights, seed 0" in line
     assert "400" not in line
+
+
+def test_scores_of_other_games_on_the_same_images_are_comparable(tmp_path, whole_protocol):
+    other = {"family": "second", "sampler": "a_to_b", "options": {}, "categories": {}}
+    runs = [
+        make_run(tmp_path, evaluations=[evaluation(1, whole_protocol | change, fid=3.0)])
+        for change in ({}, other, {"options": {"truncation": 0.5}}, {"array": "right"})
+    ]
+    (own,), (same,), (truncated,), (another,) = map(series_of, runs)
+    assert own.protocol == same.protocol
+    assert "truncation 0.5" in truncated.protocol.line
+    assert "(right)" in another.protocol.line
+    assert len(numbers_of([own, same, truncated, another])) == 3
+
+
+def test_samplers_of_one_run_are_kept_apart(tmp_path, whole_protocol):
+    first, second = whole_protocol, whole_protocol | {"sampler": "second"}
+    found = [evaluation(1, first, fid=3.0), evaluation(1, second, fid=2.0)]
+    series = series_of(make_run(tmp_path, evaluations=found))
+    assert sorted(one.points[0].value for one in series) == [2.0, 3.0]
+    assert {one.protocol.line.rpartition("; ")[2] for one in series} == {
+        "sampler image",
+        "sampler second",
+    }
+    # Compared with other images, nothing else is needed to tell them apart.
+    found[1]["protocol"]["array"] = "right"
+    series = series_of(make_run(tmp_path, evaluations=found))
+    assert not any("sampler" in one.protocol.line for one in series)
 
 
 def test_the_settings_of_one_metric_do_not_part_the_scores_of_another(tmp_path):
