@@ -15,8 +15,7 @@ from gan_jax.core.inputs import Sampler, Weights
 PyTree = Any
 
 
-@flax.struct.dataclass
-class GanState:
+class GanState(flax.struct.PyTreeNode):
     """Everything that training changes; what a checkpoint holds.
 
     Attributes:

@@ -99,7 +99,8 @@ def _train(gan: Gan, player: Player, state: GanState, batch: Batch, key, axis_na
 
     def train(state: GanState) -> tuple[GanState, dict[str, jax.Array]]:
         def update(state: GanState, slice_and_key):
-            return _update(gan, player, state, *slice_and_key, axis_name)
+            own, key = slice_and_key
+            return _update(gan, player, state, own, key, axis_name)
 
         if player.updates == 1:
             own = jax.tree.map(lambda x: x[player.first_slice], batch)

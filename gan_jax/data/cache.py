@@ -99,7 +99,7 @@ def write(path: Path, key: Mapping[str, Any], blocks: Iterable[Block], *, max_ro
     try:
         with files.array_writer(path, max_rows=max_rows) as writer:
             started = True
-            content, skipped = ContentHash(), []
+            content, skipped = ContentHash(), list[str]()
             for block in blocks:
                 writer.append(block.arrays)
                 content.update(block.arrays)
@@ -110,7 +110,7 @@ def write(path: Path, key: Mapping[str, Any], blocks: Iterable[Block], *, max_ro
         if e.errno in (errno.ENOSPC, errno.EDQUOT):
             raise _full(path) from e
         if not started:
-            reason = e.__cause__.strerror if e.__cause__ else e
+            reason = e.__cause__.strerror if isinstance(e.__cause__, OSError) else e
             raise UnwritableError(f"cannot write to {path.parent}: {reason}") from e
         raise
 

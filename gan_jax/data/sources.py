@@ -77,7 +77,7 @@ def folder(path: Path) -> Source:
         for label, files in enumerate(classes.values() or [here])
         for file in files
     ]
-    stats = [(e.encoded, e.encoded.stat()) for e in examples]
+    stats = [(file, file.stat()) for files in (here, *classes.values()) for file in files]
     return Source(
         length=len(examples),
         channels=None,

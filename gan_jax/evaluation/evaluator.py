@@ -124,15 +124,18 @@ class Evaluator:
 
     def _scores(self, measured: Measured) -> dict[str, float]:
         found: dict[str, float] = {}
+        # None where no metric of this evaluator needs them.
+        real: Any = self.reference.features
+        fake: Any = measured.features
         if "fid" in self.names:
             found["fid"] = metrics.frechet_inception_distance(
                 self.reference.moments, measured.moments
             )
         if "kid" in self.names:
-            subset = protocols.kid_subset_size(len(self.reference.features), len(measured.features))
+            subset = protocols.kid_subset_size(len(real), len(fake))
             kid = metrics.kernel_inception_distance(
-                self.reference.features,
-                measured.features,
+                real,
+                fake,
                 subsets=protocols.SUBSETS,
                 subset_size=subset,
             )
@@ -147,19 +150,18 @@ class Evaluator:
                 "inception_score": score.mean,
                 "inception_score_std": score.standard_deviation,
             }
-        found |= self._manifold(measured.features)
+        found |= self._manifold(real, fake)
         return {
             metrics.metric_key(name, self.extractor.name): float(value)
             for name, value in found.items()
         }
 
-    def _manifold(self, fake: np.ndarray | None) -> dict[str, float]:
+    def _manifold(self, real: Any, fake: Any) -> dict[str, float]:
         found: dict[str, float] = {}
-        real = self.reference.features
         if {"precision", "recall"} & set(self.names):
-            pair = metrics.precision_recall(real, fake, neighbors=protocols.NEIGHBORS["precision"])
-            found |= pair._asdict()
+            near = metrics.precision_recall(real, fake, neighbors=protocols.NEIGHBORS["precision"])
+            found |= near._asdict()
         if {"density", "coverage"} & set(self.names):
-            pair = metrics.density_coverage(real, fake, neighbors=protocols.NEIGHBORS["density"])
-            found |= pair._asdict()
+            dense = metrics.density_coverage(real, fake, neighbors=protocols.NEIGHBORS["density"])
+            found |= dense._asdict()
         return {name: value for name, value in found.items() if name in self.names}

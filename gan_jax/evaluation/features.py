@@ -77,7 +77,7 @@ def make_extract(
 
 def _regrouped(batches: Iterable[np.ndarray], size: int) -> Iterator[np.ndarray]:
     """The same images in batches of `size`, but for the last one."""
-    held, count = [], 0
+    held, count = list[np.ndarray](), 0
     for batch in batches:
         check_images(batch)
         for part in batches_of(np.asarray(batch), size):

@@ -70,7 +70,7 @@ def load_streams(config: ConfigDict, *, split: str = "") -> data.Streams:
       OSError: As `data.load`.
     """
     settings = config.data
-    common = {
+    common: dict[str, Any] = {
         "image_size": tuple(settings.image_shape) or settings.image_size,
         "channels": settings.channels or None,
         "cache_dir": settings.cache_dir or None,
@@ -89,7 +89,7 @@ def load_streams(config: ConfigDict, *, split: str = "") -> data.Streams:
 
 
 def _source(settings: Mapping[str, Any], split: str) -> dict[str, Any]:
-    classes = tuple(settings["classes"])
+    classes: Any = tuple(settings["classes"])
     if len(classes) == 1 and isinstance(classes[0], str):
         classes = classes[0]  # `--config.data.classes=cat,dog` arrives as one string.
     return {

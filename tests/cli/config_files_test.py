@@ -31,8 +31,15 @@ def _elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     outside = [entry for entry in sys.path if pathlib.Path(entry).resolve() not in (ROOT, tmp_path)]
     monkeypatch.setattr(sys, "path", outside)
-    for name in [name for name in sys.modules if name.partition(".")[0] == "configs"]:
+    for name in modules_of_configs():
         monkeypatch.delitem(sys.modules, name)
+    yield
+    for name in modules_of_configs():
+        del sys.modules[name]
+
+
+def modules_of_configs():
+    return [name for name in sys.modules if name.partition(".")[0] == "configs"]
 
 
 @pytest.mark.parametrize(
@@ -86,7 +93,7 @@ def test_a_folder_called_configs_comes_before_the_packaged_one(tmp_path):
 @pytest.fixture
 def other(tmp_path, monkeypatch):
     """A package `configs` that has nothing to do with gan_jax, and that Python finds."""
-    monkeypatch.syspath_prepend(tmp_path / "project")
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "project"), *sys.path])
     return write(tmp_path / "project" / "configs" / "__init__.py", "ANSWER = 42").parent
 
 
@@ -115,7 +122,7 @@ def test_another_package_in_the_way_is_named(tmp_path, other, statement):
 
 
 def test_a_folder_called_configs_without_init_is_not_in_the_way(tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(tmp_path / "project")
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "project"), *sys.path])
     write(tmp_path / "project" / "configs" / "theirs.py", "")
     write(tmp_path / "mine.py", MINE.replace("common\n", "common, theirs\n", 1))
     assert config_files.load("mine.py").seed == 7

@@ -23,7 +23,7 @@ BASE = ("--config=cgan_digits:smoke", "--workdir=x")
 def test_flags_that_are_not_given_have_the_defaults_of_the_mode(parse):
     mode, flags = parse("--mode=sample", "--workdir=x")
     assert mode.name == "sample"
-    assert (flags.columns, flags.classes, flags.ema, flags.num_images) == (10, (), True, None)
+    assert (flags.sample_seed, flags.classes, flags.ema, flags.num_images) == (0, (), True, None)
     assert parse("--mode=report", "--workdir=x")[1].extractor == "efficientnet_lite0"
     assert parse("--mode=evaluate")[1].extractor == "inception"
 

@@ -48,7 +48,7 @@ def check_options(
         raise ValueError(f"--num_real must be at least 0, which is all, not {num_real}")
 
 
-def steps_of(where: workdir.Workdir, asked: str) -> list[int | None]:
+def steps_of(where: workdir.Workdir, asked: str) -> Sequence[int | None]:
     """The checkpoints that are asked for; None stands for the newest that can be read.
 
     Args:

@@ -180,12 +180,14 @@ def _grid(
 ) -> sampling.Grid:
     classes = run.info.classes
     for name, labels in chosen.items():
-        array = run.sampler.inputs[name].labels
-        classes = classes._replace(shown={**classes.shown, array: labels})
+        category = run.sampler.inputs[name]
+        assert isinstance(category, Category)
+        assert category.labels is not None
+        classes = classes._replace(shown={**classes.shown, category.labels: labels})
     size = sampling.COLUMNS if columns is None else columns
     if sweep is not None:
-        category = isinstance(run.sampler.inputs.get(sweep), Category)
-        if category and columns is not None:
+        of_values = isinstance(run.sampler.inputs.get(sweep), Category)
+        if of_values and columns is not None:
             raise ValueError(f"--columns: the columns of this sweep are the values of '{sweep}'")
         return sampling.sweep_inputs(run.sampler, inputs_of, sweep, columns=size, classes=classes)
     # All classes that somebody asked for, however many.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from types import FrameType
+from typing import Any
 
 import jax
 import numpy as np
@@ -22,7 +23,7 @@ class Interrupt:
 
     def __init__(self, signals: tuple[int, ...] = (signal.SIGTERM, signal.SIGINT)):
         self._signals = signals
-        self._old: dict[int, object] = {}
+        self._old: dict[int, Any] = {}
         self.signum: int | None = None
 
     def __enter__(self) -> Interrupt:

@@ -109,9 +109,9 @@ class Clock:
 
     def rates(self, step: int) -> dict[str, float]:
         """Steps and real images a second, and seconds an epoch."""
-        now, (then, last) = time.perf_counter(), self._last
-        if step == last:
+        if self._last is None or step == self._last[1]:
             return {}
+        now, (then, last) = time.perf_counter(), self._last
         self._last = (now, step)
         steps_per_second = (step - last) / max(now - then, 1e-9)
         images_per_second = steps_per_second * self._per_step
