@@ -72,6 +72,6 @@ class Ema:
         def merge(old: jax.Array, fresh: jax.Array) -> jax.Array:
             if not jnp.issubdtype(fresh.dtype, jnp.floating):
                 return fresh
-            return decay * old + (1.0 - decay) * fresh
+            return (decay * old + (1.0 - decay) * fresh).astype(fresh.dtype)
 
         return jax.tree.map(merge, average, new)

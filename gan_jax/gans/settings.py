@@ -200,6 +200,12 @@ class Tracked:
         self._settings, self._reads, self._prefix = settings, reads, prefix
 
     def __getattr__(self, name: str) -> Any:
+        own = getattr(type(self._settings), name, None)
+        # What a method or property reads, it reads of this instance.
+        if isinstance(own, property):
+            return own.fget(self)
+        if isinstance(own, types.FunctionType):
+            return types.MethodType(own, self)
         value = getattr(self._settings, name)
         path = f"{self._prefix}{name}"
         if isinstance(value, Schedule) or not dataclasses.is_dataclass(value):

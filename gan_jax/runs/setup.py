@@ -161,7 +161,9 @@ def set_up(config: ConfigDict, *, streams: data.Streams | None = None) -> Setup:
     experiment = experiment_of(config, specs)
     _check_batches(experiment)
     _check_samplers(experiment, specs)
-    return Setup(config, streams, experiment)
+    setup = Setup(config, streams, experiment)
+    setup.feed(experiment.phases[0])  # Refuses a placement that there is not.
+    return setup
 
 
 def _check_batches(experiment: core.Experiment) -> None:

@@ -83,7 +83,7 @@ def interrupted():
     return any(stop.signum is not None for stop in module.made)
 
 if place:
-    from gan_jax import sampling
+    from gan_jax.modes.train import grids
     from gan_jax.modes.train import interrupt
     from gan_jax.modes.train import intervals
     from gan_jax.checkpoint import files
@@ -93,7 +93,7 @@ if place:
     if place == "step":
         halt_before(intervals.Window, "add", lambda self, first, *_: first == int(number))
     elif place == "sample":
-        halt_before(sampling.FixedGrid, "save", lambda self, state: int(state.step) == int(number))
+        halt_before(grids.Grids, "save", lambda self, step, state: step == int(number))
     elif place == "checkpoint":
         halt_before(files, "seal", lambda folder: f"checkpoints/{number}." in str(folder))
     else:

@@ -172,19 +172,22 @@ class _Loop:
         while self.step < self.experiment.steps and not self._is_over():
             index = self.experiment.index(self.step)
             start = self.experiment.starts[index]
-            self._enter(self.experiment.phases[index], first=self.step == start)
-            self._train_phase(start + self.phase.steps, resident)
+            self._choose(self.experiment.phases[index])
+            self._train_phase(start, start + self.phase.steps, resident)
 
-    def _enter(self, phase: core.Phase, *, first: bool) -> None:
+    def _choose(self, phase: core.Phase) -> None:
         if phase is not self.phase:
             self.phase = phase
             self.compiled = compile_steps(self.setup, phase)
             self.window = Window(phase.gan, self.window.progress())
-        if first and phase.on_enter is not None:
-            # A checkpoint of this step is of the state before; whoever stands here enters.
-            self.state = self.compiled.put_state(local(jax.jit(phase.on_enter)(self.state)))
 
-    def _train_phase(self, end: int, resident: PyTree) -> None:
+    def _enter(self) -> None:
+        """Begins the phase, right before its first step: a checkpoint before is of the old state."""
+        if self.phase.on_enter is not None:
+            entered = jax.jit(self.phase.on_enter)(self.state)
+            self.state = self.compiled.put_state(local(entered))
+
+    def _train_phase(self, start: int, end: int, resident: PyTree) -> None:
         """The steps from here to the end of the phase, or to an interruption."""
         feed = self.setup.feed(self.phase, self.compiled.rows(self.phase.batch_size))
         clock = Clock(
@@ -195,6 +198,8 @@ class _Loop:
             for inputs in chunks:
                 if self._is_over():
                     return
+                if self.step == start:
+                    self._enter()
                 self.state, metrics = self.compiled.run(
                     self.state, self.compiled.put_inputs(inputs), resident
                 )
