@@ -182,7 +182,7 @@ class _Loop:
             self.window = Window(phase.gan, self.window.progress())
 
     def _enter(self) -> None:
-        """Begins the phase, right before its first step: a checkpoint before is of the old state."""
+        """Begins the phase, right before its first step: checkpoints until then are of before."""
         if self.phase.on_enter is not None:
             entered = jax.jit(self.phase.on_enter)(self.state)
             self.state = self.compiled.put_state(local(entered))
