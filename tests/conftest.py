@@ -1,18 +1,13 @@
 """Settings of every test: four CPU devices, and JAX's own bug detectors switched on."""
 
-import atexit
 import os
-import shutil
-import tempfile
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
-# Many tests train the same tiny run: its steps are compiled once for all of them. The process that
-# starts the others makes the folder, they find it in their environment.
-if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
-    os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="gan_jax_tests_")
-    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.3"
-    os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
-    atexit.register(shutil.rmtree, os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
+# The persistent compilation cache is off, in this process and in those that it starts: JAX writes an
+# entry in place, so another process, or a start after a kill, may read half of one.
+os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"
+# Nearly all that the tests wait for is compilation, and half of that is LLVM's optimization.
+os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "true"
 
 import jax
 
