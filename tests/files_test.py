@@ -151,10 +151,10 @@ def test_how_rows_are_cut_into_blocks_does_not_matter(tmp_path):
     write_arrays(tmp_path / "one")
     write_arrays(tmp_path / "other", parts=[slice(i, i + 1) for i in range(7)])
     assert (tmp_path / "one").read_bytes() == (tmp_path / "other").read_bytes()
-    turned = np.asfortranarray(IMAGES)
-    with array_writer(tmp_path / "turned", max_rows=7) as writer:
-        writer.append({"image": turned})
-    np.testing.assert_array_equal(read_arrays(tmp_path / "turned")[0]["image"], IMAGES)
+    fortran = np.asfortranarray(IMAGES)
+    with array_writer(tmp_path / "fortran", max_rows=7) as writer:
+        writer.append({"image": fortran})
+    np.testing.assert_array_equal(read_arrays(tmp_path / "fortran")[0]["image"], IMAGES)
 
 
 def test_no_rows_are_rows_too(tmp_path):

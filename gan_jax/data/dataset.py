@@ -16,7 +16,7 @@ from gan_jax.files import canonical_json
 class Dataset:
     """Named arrays, read-only, whose rows belong together.
 
-    Labelled images are "image" and "label", images without labels "image" alone, pairs of images
+    Labeled images are "image" and "label", images without labels "image" alone, pairs of images
     "left" and "right".
 
     Attributes:

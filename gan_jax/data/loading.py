@@ -77,7 +77,7 @@ def load(
         dataset = digits(split=split, size=size, channels=channels)
         return dataset if classes is None else _choose(dataset, classes, None, directory, {})
     source = _source(name, split, data_dir, progress)
-    # Classes are looked up before anything is decoded: a misspelt one costs no waiting.
+    # Classes are looked up before anything is decoded: a misspelled one is an error at once.
     if classes is not None:
         class_labels(classes, source.class_names, name=name)
     channels = channels or source.channels

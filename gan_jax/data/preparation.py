@@ -16,7 +16,7 @@ _CONNECT_SECONDS = 4.0
 
 
 def one_line(error: BaseException) -> str:
-    """Returns the first line of an error's message that says something, at most 200 letters."""
+    """Returns the first line of an error's message that is not empty, at most 200 characters."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     text = lines[0] if lines else type(error).__name__
     return text if len(text) <= 200 else text[:197] + "..."
@@ -100,7 +100,7 @@ def _hosts(builder: Any) -> list[tuple[str, int]]:
 
 
 def any_reachable(hosts: list[tuple[str, int]], timeout: float = _CONNECT_SECONDS) -> bool:
-    """Whether a connection to one of the (host, port) can be had within `timeout` seconds."""
+    """Whether a connection to one of the (host, port) is possible within `timeout` seconds."""
     outcomes: queue.Queue[bool] = queue.Queue()
 
     def connect(address: tuple[str, int]) -> None:

@@ -1,4 +1,4 @@
-"""Images of any origin: a folder of pictures, read a batch at a time, or an `.npz`."""
+"""Images of any origin: a folder of image files, read in batches, or an `.npz`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
-# Eight bits a channel and nothing else; what Pillow makes of the others is not what was drawn.
+# Eight bits per channel and nothing else: Pillow's conversion of the others changes the pixels.
 _MODES = ("1", "L", "P", "RGB")
 # All that a damaged or hostile .npz was seen to raise.
 _DAMAGE = (
@@ -49,8 +49,8 @@ def open_images(path: str | Path) -> ImageFiles:
     They are not resized: all must have the size of the first.
 
     Args:
-      path: A folder of PNG, JPEG, WebP or BMP files with eight bits a channel, or an `.npz` with an
-        array `images`, uint8 [N, H, W, C], as `--mode=sample` writes it, which is read whole.
+      path: A folder of PNG, JPEG, WebP or BMP files with eight bits per channel, or an `.npz` with
+        an array `images`, uint8 [N, H, W, C], as `--mode=sample` writes it, which is read whole.
 
     Raises:
       ValueError: If there are no images, or a file is none, transparent, of more than eight bits,
@@ -129,6 +129,6 @@ def _read(file: Path) -> np.ndarray:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise ValueError(f"{file} is no image that can be read ({reason})") from None
     raise ValueError(
-        f"{file} is of Pillow's mode {mode}: save it as RGB or grey with eight bits a channel and "
-        "without transparency"
+        f"{file} is of Pillow's mode {mode}: save it as RGB or gray with eight bits per channel "
+        "and without transparency"
     )

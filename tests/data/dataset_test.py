@@ -19,7 +19,7 @@ def make(**options):
     )
 
 
-def test_labelled_images():
+def test_labeled_images():
     dataset = make(split="test")
     assert len(dataset) == 6
     assert dataset.specs == {"image": ArraySpec((4, 5, 3)), "label": ArraySpec((), 3)}

@@ -383,7 +383,7 @@ def test_classes_are_kept_with_their_numbers(folder, cache_dir, classes, labels)
 def test_wrong_classes(folder, cache_dir, classes, message):
     with pytest.raises(ValueError, match=message):
         load(folder, cache_dir, classes=classes)
-    assert not cache_dir.exists()  # told before anything was decoded
+    assert not cache_dir.exists()  # Refused before anything was decoded.
 
 
 def test_class_groups():

@@ -36,7 +36,7 @@ def test_quantize_rounds_and_clips():
     values = jnp.array([-2.0, -1.0, 2 * 10.4 / 255 - 1, 2 * 10.6 / 255 - 1, 1.0, 3.0])
     assert quantize(values).tolist() == [0, 0, 10, 11, 255, 255]
     assert quantize(values).dtype == jnp.uint8
-    # In bfloat16 alone 254 and 255 could not be told apart.
+    # In bfloat16 alone 254 and 255 would be equal.
     assert quantize(jnp.bfloat16(1.0)).item() == 255
 
 
@@ -104,12 +104,12 @@ def rotate_in_numpy(image, angle):
     padding = 2 * max(height, width)
     padded = np.pad(image, ((padding, padding), (padding, padding), (0, 0)), mode="reflect")
     center = np.array([(height - 1) / 2, (width - 1) / 2])
-    # Rows run downwards, so turning the picture by +angle samples at -angle in (x, -y).
-    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    # Rows run downwards, so rotating the image by +angle samples at -angle in (x, -y).
+    rotation = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     rotated = np.zeros(image.shape)
     for y in range(height):
         for x in range(width):
-            at = turn @ (np.array([y, x]) - center) + center + padding
+            at = rotation @ (np.array([y, x]) - center) + center + padding
             low = np.floor(at).astype(int)
             f = at - low
             for dy in (0, 1):
@@ -120,7 +120,7 @@ def rotate_in_numpy(image, angle):
 
 
 def test_rotation_turns_by_at_most_the_degrees_given():
-    # The brightest point of a bump to the right of the centre shows the angle of each image.
+    # The brightest point of a bump to the right of the center shows the angle of each image.
     y, x = np.mgrid[:33, :33] - 16.0
     bump = np.exp(-((x - 9) ** 2 + y**2) / 8).astype(np.float32)
     images = jnp.tile(bump[None, :, :, None], (64, 1, 1, 1))

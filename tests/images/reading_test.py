@@ -7,7 +7,7 @@ from PIL import Image
 from gan_jax.images import reading as image_files
 
 
-def pictures(count, size=8):
+def make_images(count, size=8):
     return np.random.default_rng(0).integers(0, 256, (count, size, size, 3), np.uint8)
 
 
@@ -22,7 +22,7 @@ def save(folder, images):
 
 
 def test_a_folder_is_read_in_order_and_in_batches(tmp_path):
-    images = pictures(5)
+    images = make_images(5)
     save(tmp_path / "fakes", images)
     found = image_files.open_images(tmp_path / "fakes")
     batches = list(found.batches(np.arange(5), 2))
@@ -35,13 +35,13 @@ def test_a_folder_is_read_in_order_and_in_batches(tmp_path):
 
 
 def test_sub_folders_count(tmp_path):
-    save(tmp_path / "fakes" / "cat", pictures(2))
-    save(tmp_path / "fakes" / "dog", pictures(3))
+    save(tmp_path / "fakes" / "cat", make_images(2))
+    save(tmp_path / "fakes" / "dog", make_images(3))
     assert image_files.open_images(tmp_path / "fakes").count == 5
 
 
 def test_an_npz_is_read(tmp_path):
-    images = pictures(3)
+    images = make_images(3)
     np.savez(tmp_path / "fakes.npz", images=images)
     found = image_files.open_images(tmp_path / "fakes.npz")
     np.testing.assert_array_equal(whole(found), images)
@@ -53,15 +53,15 @@ def test_what_is_not_there_or_no_image_is_named(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match="holds no images"):
         image_files.open_images(tmp_path / "empty")
-    save(tmp_path / "fakes", pictures(2))
+    save(tmp_path / "fakes", make_images(2))
     (tmp_path / "fakes" / "001.png").write_bytes(b"no image")
     with pytest.raises(ValueError, match=r"001\.png is no image"):
         whole(image_files.open_images(tmp_path / "fakes"), 4)
 
 
 def test_images_of_two_sizes_are_refused(tmp_path):
-    save(tmp_path / "fakes", pictures(2))
-    Image.fromarray(pictures(1, 16)[0]).save(tmp_path / "fakes" / "002.png")
+    save(tmp_path / "fakes", make_images(2))
+    Image.fromarray(make_images(1, 16)[0]).save(tmp_path / "fakes" / "002.png")
     with pytest.raises(ValueError, match=r"002\.png is 16x16, 000\.png 8x8"):
         whole(image_files.open_images(tmp_path / "fakes"))
 
@@ -92,22 +92,22 @@ def test_a_file_that_is_no_npz_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "I;16", "CMYK"])
-def test_pictures_that_are_more_than_eight_bits_of_colour_are_refused(tmp_path, mode):
+def test_images_of_more_than_eight_bits_of_color_are_refused(tmp_path, mode):
     suffix = "jpg" if mode == "CMYK" else "png"
     Image.new(mode, (8, 8)).save(tmp_path / f"x.{suffix}")
-    with pytest.raises(ValueError, match="save it as RGB or grey"):
+    with pytest.raises(ValueError, match="save it as RGB or gray"):
         image_files.open_images(tmp_path)
 
 
-def test_a_picture_that_would_fill_the_memory_is_refused(tmp_path, monkeypatch):
-    save(tmp_path / "fakes", pictures(1))
+def test_an_image_that_would_fill_the_memory_is_refused(tmp_path, monkeypatch):
+    save(tmp_path / "fakes", make_images(1))
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 8)
     with pytest.raises(ValueError, match="is no image that can be read"):
         image_files.open_images(tmp_path / "fakes")
 
 
 def test_whatever_byte_is_flipped_an_npz_is_read_or_refused_in_one_line(tmp_path):
-    np.savez_compressed(tmp_path / "x.npz", images=pictures(1))
+    np.savez_compressed(tmp_path / "x.npz", images=make_images(1))
     content = (tmp_path / "x.npz").read_bytes()
     messages = []
     for position in range(0, len(content), 3):
