@@ -69,7 +69,7 @@ def image_sets(options: argparse.Namespace) -> dict[str, np.ndarray]:
             channels=3,
             progress=False,
         )
-        sets[f"{options.data} {size}x{size}"] = np.asarray(real.images)
+        sets[f"{options.data} {size}x{size}"] = np.asarray(real.arrays["image"])
     return sets
 
 

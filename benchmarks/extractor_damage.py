@@ -108,17 +108,17 @@ def load_real(options: argparse.Namespace) -> Real:
     )
     order = rng.permutation(len(train))
     rest = order[count:]
-    one_class = rest[np.asarray(train.labels)[rest] == options.one_class][:count]
+    one_class = rest[np.asarray(train.arrays["label"])[rest] == options.one_class][:count]
     if count < 2 or len(test) < count or len(one_class) < count:
         raise ValueError(
             f"--images must be from 2 to {min(len(test), len(one_class))} here, not {count}"
         )
     chosen = np.sort(rng.permutation(len(test))[:count])
     return Real(
-        train=train.images[np.sort(order[:count])],
-        test=test.images[chosen],
+        train=train.arrays["image"][np.sort(order[:count])],
+        test=test.arrays["image"][chosen],
         test_labels=np.asarray(test.labels)[chosen],
-        one_class=train.images[np.sort(one_class)],
+        one_class=train.arrays["image"][np.sort(one_class)],
         class_names=test.class_names,
     )
 

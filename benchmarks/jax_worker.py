@@ -59,7 +59,6 @@ def build(settings: Settings) -> Worker:
       RuntimeError: JAX does not have exactly one device of the kind asked for.
     """
     import jax
-    import numpy as np
 
     if settings.device == "cuda" and settings.precision == "float32":
         # XLA's own choice for float32 on a GPU is TF32.
@@ -72,10 +71,9 @@ def build(settings: Settings) -> Worker:
     from gan_jax.modes.benchmark import run as benchmark
 
     images = load_images(settings)
-    labels = np.zeros(len(images), np.int32)
-    dataset = data.ImageDataset(images, labels, ("image",), "comparison", "train")
+    streams = {"data": data.from_arrays({"image": images}, name="comparison")}
     case = benchmark.make_case(
-        make_config(settings), steps=settings.steps_per_call, dataset=dataset
+        make_config(settings), steps=settings.steps_per_call, streams=streams
     )
 
     def run(steps: int) -> tuple[float, dict[str, float]]:

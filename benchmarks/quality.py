@@ -66,13 +66,13 @@ print(json.dumps({"environment": environment, "weights_sha256": sha256, "best": 
 EXPORT = """
 import hashlib, importlib, json, os, sys
 import numpy as np
-from gan_jax.runs import setup as run_setup
+from gan_jax.runs import setup
 module = sys.argv[1].removesuffix(".py").replace("/", ".")
 try:
-    dataset = run_setup.load_data(importlib.import_module(module).get_config())
+    (dataset,) = setup.load_streams(importlib.import_module(module).get_config()).values()
 except (OSError, ValueError) as error:
     sys.exit(f"error: {error}")
-images = np.ascontiguousarray(dataset.images)
+images = np.ascontiguousarray(dataset.arrays["image"])
 sha256 = hashlib.sha256(images).hexdigest()
 path = os.path.join(sys.argv[2], f"data_{sha256[:16]}.npy")
 if not os.path.exists(path):
@@ -252,7 +252,7 @@ def export(system: str, options) -> dict[str, Any]:
     """Keeps the images as gan_jax reads them, for PyTorch: {name, images, sha256}."""
     options.folder.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-c", EXPORT, CONFIGS[system][0], str(options.folder)]
-    return _run(command, "the look at the data", options)
+    return _run(command, "reading the data", options)
 
 
 def _read(path: Path) -> dict[str, Any]:
