@@ -90,7 +90,8 @@ def groups_of(runs: Sequence[Run]) -> dict[str, list[str]]:
         if (group := name.partition("/")[0]) not in _OTHER_GROUPS:
             found.setdefault(group, []).append(name)
     known = [group for group in GROUPS if group in found]
-    return {group: _ordered(group, found[group]) for group in [*known, *(found.keys() - known)]}
+    others = [group for group in found if group not in known]
+    return {group: _ordered(group, found[group]) for group in (*known, *others)}
 
 
 def _ordered(group: str, names: Sequence[str]) -> list[str]:

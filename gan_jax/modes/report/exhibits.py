@@ -47,14 +47,14 @@ def samples(page: Page, found: Strips, *, of: str, checkpoint: str, why: str) ->
             element("div", element("h3", capitalized(caption)), strip, class_="shared")
             for caption, strip in _shared(found, uris)
         ],
-        note(f"{found.hidden:,} more categories are not shown.") if found.hidden else None,
+        note(f"{found.hidden:,} more rows are not shown.") if found.hidden else None,
         remark(encoded.note),
     )
 
 
 def _kind(found: Strips) -> str:
     """The classes of the box, by how many columns it has."""
-    if any(row.name for row in found.rows):
+    if found.kind:
         return "rows" if len(found.heads) > 1 else "rows paths"
     if len(found.rows[0].strips[0]) == 1:
         return "rows examples"
@@ -62,8 +62,8 @@ def _kind(found: Strips) -> str:
 
 
 def _cells(found: Strips, uris: Sequence[Sequence[str]]) -> list[Markup]:
-    named = any(row.name for row in found.rows)
-    cells = [element("div", "category", class_="head")] if named else []
+    named = bool(found.kind)
+    cells = [element("div", found.kind, class_="head")] if named else []
     cells += [element("div", head, class_="head") for head in found.heads]
     of_rows = iter(uris)
     for row in found.rows:
@@ -104,7 +104,7 @@ def interpolations(page: Page, found: Strips, *, of: str) -> None:
         element(
             "p",
             "Each row goes along the great circle from one normal input, at the left, to another. "
-            "Smooth change suggests that more than single images has been learned.",
+            "Smooth changes suggest that more has been learned than single images.",
         ),
         element("div", cells, class_="rows paths" if named else "rows paths plain"),
         remark(encoded.note),

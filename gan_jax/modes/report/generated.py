@@ -8,12 +8,12 @@ from pathlib import Path
 
 from gan_jax import metrics
 from gan_jax.checkpoint import CheckpointError
-from gan_jax.core import FromData
 from gan_jax.data import Streams
 from gan_jax.modes.report import exhibits, neighbor_section, neighbors, samples
 from gan_jax.modes.report.gathering import Run
 from gan_jax.modes.report.markup import note
 from gan_jax.modes.report.page import Page
+from gan_jax.modes.report.source import Source, make_source, reads_data
 from gan_jax.runs import restored, setup, workdir
 
 _UNREADABLE = (CheckpointError, ValueError, OSError)
@@ -95,12 +95,12 @@ def _add_sampler(
     of: str,
     options: Options,
 ) -> None:
-    transforms = any(isinstance(one, FromData) for one in found.sampler.inputs.values())
+    transforms = reads_data(found)
     if transforms and streams is None:
         why = "Left out, as is all that is generated: the sampler reads rows of the data, and "
         page.section(f"Samples{of}", note(f"{why}{reason}."))
         return
-    source = samples.make_source(found, streams, seed=options.seed)
+    source = make_source(found, streams, seed=options.seed)
     exhibits.samples(
         page,
         samples.samples(source),
@@ -122,7 +122,7 @@ def _add_sampler(
 
 def _add_neighbors(
     page: Page,
-    source: samples.Source,
+    source: Source,
     reason: str,
     of: str,
     options: Options,

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
-import functools
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from gan_jax import sampling
-from gan_jax.core import Category, FromData, Normal, Uniform, Weights
-from gan_jax.data import Dataset, Streams
-from gan_jax.evaluation import stream_of
+from gan_jax.core import Category, FromData, Normal, Uniform
 from gan_jax.modes.report.encoding import spread
-from gan_jax.runs import restored, workdir
+from gan_jax.modes.report.source import Source
 
 MAX_ROWS = 20  # Categories: nobody reads more rows.
 PER_ROW = 8
@@ -42,12 +38,14 @@ class Strips(NamedTuple):
     Attributes:
       heads: The headings.
       rows: At least one.
+      kind: What the rows' names are, as "class"; empty where they have none.
       shared: (caption, uint8 [N, H, W, C]) of what is shown once and not in every row.
-      hidden: How many categories are not among the rows.
+      hidden: How many rows are left out.
     """
 
     heads: tuple[str, ...]
     rows: tuple[Row, ...]
+    kind: str = ""
     shared: tuple[tuple[str, np.ndarray], ...] = ()
     hidden: int = 0
 
@@ -64,86 +62,6 @@ class Sweep(NamedTuple):
     name: str
     values: str
     rows: tuple[np.ndarray, ...]
-
-
-@dataclasses.dataclass(frozen=True)
-class Source:
-    """What generates the images of one sampler, and what they are compared with.
-
-    Image number i is the same one in every mode.
-
-    Attributes:
-      run: The sampler and its weights.
-      generate: Of the sampler, compiled.
-      inputs_of: From the numbers of images to their inputs.
-      streams: What the run was trained on; None where that is not available.
-      seed: Seed of the choice of real images.
-    """
-
-    run: restored.Restored
-    generate: sampling.Generate
-    inputs_of: sampling.InputsOf
-    streams: Streams | None
-    seed: int
-
-    @property
-    def weights(self) -> Weights:
-        """What the sampler reads."""
-        return self.run.weights
-
-    @property
-    def info(self) -> workdir.DataInfo:
-        """What the run knows of its data."""
-        return self.run.info
-
-    @property
-    def targets(self) -> Dataset | None:
-        """The data set with the images that generated ones are to look like."""
-        if self.streams is None:
-            return None
-        return stream_of(self.streams, self.run.sampler.target)
-
-    def images(self, inputs: sampling.Inputs) -> np.ndarray:
-        """Images of given inputs, uint8 [N, H, W, C]."""
-        return np.concatenate(list(self.generate(self.weights, inputs)))
-
-    def grid_rows(self, grid: sampling.Grid) -> tuple[np.ndarray, ...]:
-        """Images of a grid, uint8 [columns, H, W, C] for each row."""
-        images = self.images(grid.inputs)
-        return tuple(images.reshape(-1, grid.columns, *images.shape[1:]))
-
-    def real(self, count: int, members: np.ndarray | None = None) -> np.ndarray:
-        """Target images chosen at random, of all or of these rows: uint8 [count or less, ...]."""
-        members = np.arange(len(self.targets)) if members is None else members
-        chosen = np.random.default_rng(self.seed).permutation(members)[:count]
-        return np.asarray(self.targets.arrays[self.run.sampler.target][np.sort(chosen)])
-
-
-def reads_data(run: restored.Restored) -> bool:
-    """Whether the sampler cannot generate without the data set."""
-    return any(isinstance(one, FromData) for one in run.sampler.inputs.values())
-
-
-def make_source(run: restored.Restored, streams: Streams | None, *, seed: int) -> Source:
-    """Makes what generates the images of one sampler.
-
-    Args:
-      run: The sampler and its weights.
-      streams: What the run was trained on, or None; a sampler that `reads_data` needs it.
-      seed: Seed of the inputs and of the choice of real images.
-    """
-    inputs_of = functools.partial(
-        sampling.inputs,
-        run.sampler,
-        seed=seed,
-        frequencies=run.info.label_frequencies,
-        rows=_arrays(streams),
-    )
-    return Source(run, sampling.make_generate(run.sampler), inputs_of, streams, seed)
-
-
-def _arrays(streams: Streams | None) -> dict[str, np.ndarray]:
-    return {name: array for one in (streams or {}).values() for name, array in one.arrays.items()}
 
 
 def samples(source: Source) -> Strips:
@@ -188,7 +106,8 @@ def _by_category(source: Source, name: str) -> Strips:
     elif targets is not None:
         shared.append(("real images", source.real(UNLABELED)))
     rows = tuple(Row(*pair) for pair in zip(grid.row_names, strips, strict=True))
-    return Strips(heads, rows, tuple(shared), len(values) - len(rows))
+    kind = name if one.labels is None else "class"
+    return Strips(heads, rows, kind, tuple(shared), len(values) - len(rows))
 
 
 def _by_source_image(source: Source, name: str) -> Strips:
@@ -241,22 +160,35 @@ def sweeps(source: Source) -> list[Sweep]:
 
 
 def _sweep(source: Source, name: str) -> Sweep:
-    one, classes = source.run.sampler.inputs[name], source.info.classes
-    if isinstance(one, Category):
-        values = classes.of(one)
-        few = tuple(values[spread(len(values), MAX_ROWS)].tolist())
-        classes = classes._replace(shown={**classes.shown, one.labels: few})
+    sampler = source.run.sampler
     grid = sampling.sweep_inputs(
-        source.run.sampler,
+        sampler,
         source.inputs_of,
         name,
         rows=SWEEPS,
         columns=SWEEP_STEPS,
-        classes=classes,
+        classes=source.info.classes,
     )
+    total, grid = grid.columns, _with_fewer_columns(grid, MAX_ROWS)
     names = grid.column_names
-    text = ", ".join(names) if isinstance(one, Category) else f"{names[0]} to {names[-1]}"
+    text = f"{names[0]} to {names[-1]}"
+    if isinstance(sampler.inputs[name], Category):
+        part = f" ({len(names)} of {total} values)" if len(names) < total else ""
+        text = f"{', '.join(names)}{part}"
     return Sweep(name, text, source.grid_rows(grid))
+
+
+def _with_fewer_columns(grid: sampling.Grid, columns: int) -> sampling.Grid:
+    """Up to `columns` columns of a grid with names, evenly, the first and the last among them."""
+    chosen = spread(grid.columns, columns)
+
+    def few(array: np.ndarray) -> np.ndarray:
+        rows = array.reshape(-1, grid.columns, *array.shape[1:])[:, chosen]
+        return rows.reshape(-1, *array.shape[1:])
+
+    inputs = {name: few(array) for name, array in grid.inputs.items()}
+    names = tuple(grid.column_names[i] for i in chosen)
+    return grid._replace(inputs=inputs, columns=len(chosen), column_names=names)
 
 
 def queries(source: Source, count: int) -> tuple[np.ndarray, list[str]]:
@@ -265,7 +197,7 @@ def queries(source: Source, count: int) -> tuple[np.ndarray, list[str]]:
     Returns:
       uint8 [count, H, W, C], and the name of each one's first category, empty where there is none.
     """
-    batches = list(source.generate.numbered(source.weights, source.inputs_of, count))
+    batches = list(source.generate.numbered(source.run.weights, source.inputs_of, count))
     images = np.concatenate([batch.images for batch in batches])
     name = source.run.sampler.first(Category)
     if name is None:
