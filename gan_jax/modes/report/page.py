@@ -11,7 +11,8 @@ from gan_jax.modes.report.charts import DARK_TWINS, Chart, plotly_javascript
 from gan_jax.modes.report.encoding import Encoded
 from gan_jax.modes.report.markup import Markup, element, join, json_script
 
-GENERATOR = "gan_jax report"
+# What a page is recognized by, so that a new report may take the place of an older one.
+SIGNATURE = Markup('<meta name="generator" content="gan_jax report">')
 
 
 class Page:
@@ -118,7 +119,7 @@ class Page:
             element("meta", charset="utf-8"),
             element("meta", http_equiv="Content-Security-Policy", content=policy),
             element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-            element("meta", name="generator", content=GENERATOR),
+            SIGNATURE,
             element("meta", name="color-scheme", content="light dark"),
             element("title", self._title),
             element("style", style),

@@ -19,7 +19,7 @@ from gan_jax.modes.report import (
 )
 from gan_jax.modes.report.charts import plotly_javascript
 from gan_jax.modes.report.gathering import Run
-from gan_jax.modes.report.page import GENERATOR, Page
+from gan_jax.modes.report.page import SIGNATURE, Page
 from gan_jax.modes.report.scores import series_of
 
 
@@ -109,7 +109,7 @@ def _is_report(path: Path) -> bool:
     if not path.is_file():
         return False
     with open(path, "rb") as file:
-        return f'name="generator" content="{GENERATOR}"'.encode() in file.read(4096)
+        return SIGNATURE.encode() in file.read(4096)
 
 
 def _one(page: Page, run: Run, options: generated.Options, here: dict[str, Any]) -> None:
