@@ -3,8 +3,8 @@
 import os
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
-# The persistent compilation cache is off, in this process and in those that it starts: JAX writes an
-# entry in place, so another process, or a start after a kill, may read half of one.
+# The persistent compilation cache is off, in this process and in those that it starts: JAX writes
+# an entry in place, so another process, or a start after a kill, may read half of one.
 os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"
 # Nearly all that the tests wait for is compilation, and half of that is LLVM's optimization.
 os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "true"

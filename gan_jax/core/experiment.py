@@ -130,7 +130,7 @@ class Experiment:
 
 
 def data_inputs(gan: Gan) -> Mapping[str, str]:
-    """The arrays of the data that a game's samplers read: `{array: sampler}`."""
+    """The arrays of the data that the samplers of `gan` read: `{array: sampler}`."""
     return {
         one.array: name
         for name, sampler in gan.samplers.items()

@@ -40,7 +40,7 @@ class GanState(flax.struct.PyTreeNode):
 
 
 def init_optimizers(gan: Gan, params: Mapping[str, PyTree]) -> dict[str, PyTree]:
-    """Fresh optimizer states `{optimizer: state}` for `params` `{network: tree}`."""
+    """Fresh states `{optimizer: state}` of the optimizers of `gan` for `params` {network: tree}."""
     return {
         name: gan.optimizer(name, 0).init(
             {network: params[network] for network in gan.networks_of(name)}

@@ -52,7 +52,7 @@ def default_directory() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "gan_jax"
 
 
-def cache_directory(chosen: str | Path | None = None) -> Path:
+def cache_directory(chosen: str | Path | None) -> Path:
     """Returns the folder that was chosen, or the default where none was."""
     return Path(chosen).expanduser() if chosen else default_directory()
 

@@ -196,6 +196,10 @@ def make_sample_evaluator(
 def stream_of(streams: Streams, array: str) -> Dataset:
     """The data set that has an array.
 
+    Args:
+      streams: The data.
+      array: The name of the array.
+
     Raises:
       ValueError: If none has it.
     """
@@ -207,7 +211,7 @@ def stream_of(streams: Streams, array: str) -> Dataset:
 
 
 def label_frequencies(streams: Streams) -> dict[str, np.ndarray]:
-    """How often each class occurs: `{array of labels: float64 [num_classes]}`, each sums to 1."""
+    """How often each class occurs in `streams`: `{array: float64 [num_classes]}`, sums of 1."""
     return {
         name: np.asarray(dataset.class_counts(name)) / len(dataset)
         for dataset in streams.values()

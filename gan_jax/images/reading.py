@@ -38,7 +38,12 @@ class ImageFiles(NamedTuple):
 
 
 def batches_of(rows: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
-    """Cuts images, or rows of anything, into batches, the last of which may be smaller."""
+    """Cuts images, or rows of anything, into batches.
+
+    Args:
+      rows: An array [N, ...].
+      batch_size: Rows in a batch, but for the last, which may be smaller.
+    """
     for start in range(0, len(rows), batch_size):
         yield rows[start : start + batch_size]
 

@@ -58,6 +58,12 @@ def conv_output_size(
 ) -> tuple[int, int]:
     """Returns the size (OH, OW) of the output of `conv`, from static sizes alone.
 
+    Args:
+        size: (H, W) of the input.
+        window: (KH, KW) of the kernel.
+        strides: Down and across.
+        padding: As `conv`.
+
     Raises:
         ValueError: The padded input is smaller than the kernel.
     """
@@ -78,6 +84,12 @@ def conv_transpose_output_size(
     size: tuple[int, int], window: tuple[int, int], strides: tuple[int, int], padding: Padding
 ) -> tuple[int, int]:
     """Returns the size (OH, OW) of the output of `conv_transpose`, from static sizes alone.
+
+    Args:
+        size: (H, W) of the input.
+        window: (KH, KW) of the kernel.
+        strides: Down and across.
+        padding: As `conv_transpose`.
 
     Raises:
         ValueError: The padding cuts the whole output away.

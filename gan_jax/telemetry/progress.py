@@ -9,8 +9,13 @@ from typing import IO, Any
 _WINDOW = 20  # Updates that the rates are measured over.
 
 
-def say(text: str, file: IO[str] | None = None) -> None:
-    """Prints a line (to stdout where no file is given) without tearing a bar that is shown."""
+def say(text: str, *, file: IO[str] | None = None) -> None:
+    """Prints a line without tearing a progress bar that is shown.
+
+    Args:
+      text: The line.
+      file: Where to; stdout by default.
+    """
     import tqdm
 
     tqdm.tqdm.write(text, file=file or sys.stdout)
@@ -139,7 +144,7 @@ class ProgressBar:
 
 
 def duration(seconds: float) -> str:
-    """As "1:05", or "2:01:05" from an hour on."""
+    """A number of seconds as "1:05", or as "2:01:05" from an hour on."""
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
