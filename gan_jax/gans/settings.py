@@ -202,7 +202,7 @@ class Tracked:
     def __getattr__(self, name: str) -> Any:
         own = getattr(type(self._settings), name, None)
         # What a method or property reads, it reads of this instance.
-        if isinstance(own, property):
+        if isinstance(own, property) and own.fget is not None:
             return own.fget(self)
         if isinstance(own, types.FunctionType):
             return types.MethodType(own, self)

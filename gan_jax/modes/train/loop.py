@@ -89,9 +89,8 @@ class _Loop:
         self.state, progress = self._start()
         self.step = int(self.state.step)
         self.window = Window(self.phase.gan, progress.get("window"))
-        self.metrics = telemetry.MetricsLog(where.metrics) if self.main else None
-        self.grids = Grids(setup, where) if self.main else None
-        self.evaluation = None
+        self.metrics, self.grids = telemetry.MetricsLog(where.metrics), Grids(setup, where)
+        self.evaluation: PeriodicEvaluation | None = None
         if self.config.evaluate.every:
             self.evaluation = PeriodicEvaluation(setup, where, progress.get("scores"), self.step)
         # What a run without evaluation knows of earlier scores, it hands on.
@@ -122,7 +121,8 @@ class _Loop:
         """The newest state that can be read, or a fresh one, on the devices."""
         gan, seed = self.phase.gan, self.config.seed
         if self.checkpointer.latest_step() is None:
-            state, progress = core.start(gan, seed), {}
+            state = core.start(gan, seed)
+            progress: dict[str, Any] = {}
         else:
             template = jax.eval_shape(lambda: core.init_state(gan, seed))
             _, state, progress, warnings = self.checkpointer.restore(template)
@@ -256,6 +256,7 @@ class _Loop:
         return means
 
     def _evaluate(self) -> None:
+        assert self.evaluation is not None
         check_finite_params(self.step, local(self.state.params))
         alone = jax.process_count() == 1
         scores = self.evaluation.evaluate(

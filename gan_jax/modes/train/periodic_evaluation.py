@@ -61,7 +61,7 @@ class PeriodicEvaluation:
         self._every, self._experiment = settings.every, setup.experiment
         self._patience, self._stop = settings.patience, settings.stop
         self._where = where
-        self._evaluate = self._history = None
+        self._chosen: tuple[evaluation.SampleEvaluator, history.History] | None = None
         processes.by_first_process(lambda: self._begin(setup, progress, step), None)
         self._best = Checkpointer(where.best, keep=1)
         (finished,) = processes.broadcast((float(self._has_not_improved()),))
@@ -69,12 +69,24 @@ class PeriodicEvaluation:
 
     def _begin(self, setup: Setup, progress: Mapping[str, Any] | None, step: int) -> None:
         """What the process that evaluates does before the first step."""
-        self._evaluate = _make_evaluate(setup)
-        self._history = history.resume(self._evaluate.main_protocol_key, progress)
+        evaluate = _make_evaluate(setup)
+        self._chosen = evaluate, history.resume(evaluate.main_protocol_key, progress)
         results.drop_results_after(self._where.evaluations, step)
         described = protocols.describe_protocol(self._evaluate.protocol)
         telemetry.say(f"evaluated every {self._every} steps: {described}")
         self._set_aside_another_best()
+
+    @property
+    def _evaluate(self) -> evaluation.SampleEvaluator:
+        """What scores a state, on the process that evaluates."""
+        assert self._chosen is not None
+        return self._chosen[0]
+
+    @property
+    def _history(self) -> history.History:
+        """The scores until now, on the process that evaluates."""
+        assert self._chosen is not None
+        return self._chosen[1]
 
     def due(self, step: int) -> bool:
         """Whether the run is evaluated after this step."""
@@ -103,14 +115,16 @@ class PeriodicEvaluation:
         Raises:
           OtherProcessError: If process 0 could not evaluate.
         """
+        nothing: tuple[dict[str, float], bool] | None = ({}, False)
         found = processes.by_first_process(
-            lambda: self._score(step, local_state, cancelled), ({}, False)
+            lambda: self._score(step, local_state, cancelled), nothing
         )
         if found is None:
             return None
         scores, keep = found
-        keep, finished = processes.broadcast((float(keep), float(self._has_not_improved())))
-        if keep:
+        decisions = (float(keep), float(self._has_not_improved()))
+        to_keep, finished = processes.broadcast(decisions)
+        if to_keep:
             self._best.save(step, state, self._record())
             self._best.wait()
         self.finished = bool(finished)
@@ -135,9 +149,10 @@ class PeriodicEvaluation:
     def _keep_result(self, step: int, scores: dict[str, float], seconds: float) -> bool:
         """Keeps the result and prints it; whether the state is to be kept as the best."""
         value = scores[self._evaluate.main_key]
-        self._history = history.record(
+        new = history.record(
             self._history, step, value, lower_is_better=self._evaluate.lower_is_better
         )
+        self._chosen = self._evaluate, new
         result = results.make_result(
             scores,
             {**self._evaluate.protocol, "step": step},
@@ -148,9 +163,9 @@ class PeriodicEvaluation:
         )
         results.keep_result(self._where.evaluations, result)
         self._say(step, value)
-        return self._history.best_step == step and self._make_room(step)
+        return self._history.best_step == step and self._make_room(step, value)
 
-    def _make_room(self, step: int) -> bool:
+    def _make_room(self, step: int, score: float) -> bool:
         """Whether the best checkpoint on disk, if there is one, is to give way to this step's.
 
         A run that was killed and has gone back may find one of a later step, which it will come by
@@ -161,9 +176,7 @@ class PeriodicEvaluation:
         if newest is None or newest < step:
             return True
         other = self._history._replace(best=self._record_on_disk().get("score"), best_step=newest)
-        better = history.record(
-            other, step, self._history.best, lower_is_better=self._evaluate.lower_is_better
-        )
+        better = history.record(other, step, score, lower_is_better=self._evaluate.lower_is_better)
         if better.best_step != step or newest == step:
             return False
         shutil.rmtree(self._where.best)
@@ -184,7 +197,7 @@ class PeriodicEvaluation:
 
     def _record(self) -> dict[str, Any]:
         """What is kept with the best checkpoint."""
-        if self._evaluate is None:
+        if self._chosen is None:
             return {}
         return {
             "score": self._history.best,
@@ -215,12 +228,13 @@ class PeriodicEvaluation:
             )
 
     def _has_not_improved(self) -> bool:
-        seen = self._history
-        return self._stop and seen is not None and history.has_not_improved(seen, self._patience)
+        if self._chosen is None:
+            return False
+        return self._stop and history.has_not_improved(self._history, self._patience)
 
     def progress(self) -> dict[str, Any] | None:
         """What a checkpoint must carry, JSON-able; process 0 writes it."""
-        return None if self._history is None else self._history.progress()
+        return None if self._chosen is None else self._history.progress()
 
     def close(self) -> None:
         """Ends the best checkpoint's background threads."""
