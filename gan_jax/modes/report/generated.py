@@ -32,6 +32,27 @@ class Options:
     seed: int
 
 
+@dataclasses.dataclass(frozen=True)
+class _Part:
+    """What the sections of one sampler are made of.
+
+    Attributes:
+      found: The sampler and its weights.
+      streams: The training data, or None.
+      reason: Why there is none, as a part of a sentence; empty where there is.
+      of: What is added to headings, as ": NAME"; empty for the first sampler.
+      several: Whether the game has several samplers.
+      options: What was asked for.
+    """
+
+    found: restored.Restored
+    streams: Streams | None
+    reason: str
+    of: str
+    several: bool
+    options: Options
+
+
 def add(page: Page, run: Run, options: Options) -> None:
     """Adds the sections of every sampler of the run's game.
 
@@ -52,7 +73,8 @@ def add(page: Page, run: Run, options: Options) -> None:
         return
     streams, reason = _load_streams(first)
     experiment = setup.experiment_of(first.config, first.info.specs, parallel="jit")
-    for name in experiment.phases[0].gan.samplers:
+    names = tuple(experiment.phases[0].gan.samplers)
+    for name in names:
         found, of = first, ""
         if name != first.name:
             of = f": {name}"
@@ -64,7 +86,7 @@ def add(page: Page, run: Run, options: Options) -> None:
                 why = f"Left out: it cannot be restored ({_line(error, run.path)})."
                 page.section(f"Samples{of}", note(why))
                 continue
-        _add_sampler(page, found, streams, reason, of, options)
+        _add_sampler(page, _Part(found, streams, reason, of, len(names) > 1, options))
 
 
 def _restore_first(run: Run, options: Options) -> tuple[restored.Restored, bool]:
@@ -87,49 +109,35 @@ def _load_streams(found: restored.Restored) -> tuple[Streams | None, str]:
     return streams, ""
 
 
-def _add_sampler(
-    page: Page,
-    found: restored.Restored,
-    streams: Streams | None,
-    reason: str,
-    of: str,
-    options: Options,
-) -> None:
-    transforms = reads_data(found)
-    if transforms and streams is None:
+def _add_sampler(page: Page, part: _Part) -> None:
+    found, of = part.found, part.of
+    if reads_data(found) and part.streams is None:
         why = "Left out, as is all that is generated: the sampler reads rows of the data, and "
-        page.section(f"Samples{of}", note(f"{why}{reason}."))
+        page.section(f"Samples{of}", note(f"{why}{part.reason}."))
         return
-    source = make_source(found, streams, seed=options.seed)
+    source = make_source(found, part.streams, seed=part.options.seed)
     exhibits.samples(
         page,
         samples.samples(source),
         of=of,
-        checkpoint=_checkpoint(found, options),
-        why=f"Left out: real images, as {reason}." if reason else "",
+        checkpoint=_checkpoint(part),
+        why=f"Left out: real images, as {part.reason}." if part.reason else "",
     )
     paths = samples.interpolations(source)
     if paths is None:
         names = ", ".join(found.sampler.inputs)
-        why = f"Left out: no input is a vector of normal noise; the inputs are {names}."
-        page.section(f"Interpolations{of}", note(why))
+        why = "Left out: no input of the sampler is a vector of normal noise; its inputs are "
+        page.section(f"Interpolations{of}", note(f"{why}{names}."))
     else:
         exhibits.interpolations(page, paths, of=of)
     if found_sweeps := samples.sweeps(source):
         exhibits.sweeps(page, found_sweeps, of=of)
-    _add_neighbors(page, source, reason, of, options, transforms=transforms)
+    _add_neighbors(page, part, source)
 
 
-def _add_neighbors(
-    page: Page,
-    source: Source,
-    reason: str,
-    of: str,
-    options: Options,
-    *,
-    transforms: bool,
-) -> None:
-    heading, targets = f"{neighbor_section.HEADING}{of}", source.targets
+def _add_neighbors(page: Page, part: _Part, source: Source) -> None:
+    heading, options = f"{neighbor_section.HEADING}{part.of}", part.options
+    reason, targets = part.reason, source.targets
     if options.neighbor_images == 0:
         reason = "no search was asked for"
     elif targets is not None and len(targets) < 2:
@@ -142,7 +150,7 @@ def _add_neighbors(
     except _NOT_AVAILABLE as error:
         if options.weights is not None:
             raise
-        why = _line(error, source.run.where.path)
+        why = _line(error, part.found.where.path)
         page.section(heading, note(f"Left out: no extractor to compare with ({why})."))
         return
     images, names = samples.queries(source, neighbors.QUERIES)
@@ -151,16 +159,21 @@ def _add_neighbors(
         names,
         targets,
         extractor,
-        array=source.run.sampler.target,
+        array=part.found.sampler.target,
         count=options.neighbor_images,
-        cache_dir=source.run.config.data.cache_dir or None,
+        cache_dir=part.found.config.data.cache_dir or None,
     )
-    neighbor_section.add(page, found, of=of, transforms=transforms)
+    neighbor_section.add(page, found, of=part.of, transforms=reads_data(part.found))
 
 
-def _checkpoint(found: restored.Restored, options: Options) -> str:
+def _checkpoint(part: _Part) -> str:
+    found = part.found
+    by = f"the sampler {found.name} of " if part.several else ""
     weights = "averaged weights" if found.averaged else "raw weights"
-    return f"Generated by the checkpoint of step {found.step:,}, {weights}, seed {options.seed}."
+    return (
+        f"Generated by {by}the checkpoint of step {found.step:,}, {weights}, seed "
+        f"{part.options.seed}."
+    )
 
 
 def _line(error: BaseException, path: Path) -> str:

@@ -120,7 +120,7 @@ def _by_source_image(source: Source, name: str) -> Strips:
         paired = array in targets.arrays
         known = targets.arrays[sampler.target]
         rows = np.asarray(known[np.arange(SOURCES) % len(known)])
-        columns["target" if paired else "from the target's data, not paired"] = rows
+        columns["target" if paired else "unpaired target"] = rows
     cells = zip(*columns.values(), strict=True)
     return Strips(tuple(columns), tuple(Row("", tuple(c[None] for c in row)) for row in cells))
 
