@@ -2,10 +2,11 @@
 
     python benchmarks/evaluation_memory.py --json=benchmarks/results/NAME.json
 
-draws from a DCGAN with random weights and scores FID and the Inception Score by EfficientNet-Lite0,
-each count in a process of its own, and prints the processes' peak resident memory. `--resolution`
-is what images are resized to: the smallest by default, since the sums that are kept do not depend
-on it. `--metrics=fid,kid` shows the other side: metrics that compare single images keep features.
+generates images by a DCGAN with random weights and scores FID and the Inception Score by
+EfficientNet-Lite0, each count in a process of its own, and prints the processes' peak resident
+memory. `--resolution` is what images are resized to: the smallest by default, since the sums that
+are kept do not depend on it. `--metrics=fid,kid` shows the other side: metrics that compare single
+images keep features.
 """
 
 import argparse
@@ -32,29 +33,37 @@ def measure(count: int, metrics: list[str], resolution: int) -> dict[str, float]
     import numpy as np
 
     from configs import dcgan_cifar10
-    from gan_jax import core, data, gans
-    from gan_jax.evaluation import evaluator as evaluation
-    from gan_jax.evaluation import protocols
-    from gan_jax.evaluation.reference import make_reference
+    from gan_jax import core, data, evaluation
     from gan_jax.metrics import efficientnet_lite0
-    from gan_jax.sampling import fakes
+    from gan_jax.runs import setup
 
-    random = np.random.default_rng(0)
-    pixels = random.integers(0, 256, (512, 32, 32, 3), np.uint8)
-    real = data.ImageDataset(pixels, np.zeros(512, np.int32), (), "noise", "train")
-    extractor = efficientnet_lite0(resolution=resolution)
-    keep = protocols.needs_features(metrics)
-    reference = make_reference(extractor, real, keep_features=keep)
-    evaluator = evaluation.Evaluator(extractor, reference, metrics)
+    pixels = np.random.default_rng(0).integers(0, 256, (512, 32, 32, 3), np.uint8)
+    streams = {"data": data.from_arrays({"image": pixels}, name="noise")}
     config = dcgan_cifar10.get_config()
     config.model.width = 0.125
-    gan = gans.build(config, gans.DataInfo((32, 32, 3), 0))[0].gan
-    state = core.start(gan, 0)
-    sampler = gan.samplers["generator"]
-    draw = fakes.make_fakes(sampler, seed=0, truncation=0.0, batch_size=evaluator.batch_size)
+    gan = setup.experiment_of(config, streams["data"].specs).phases[0].gan
+    name, sampler = next(iter(gan.samplers.items()))
+    weights = core.sampling_weights(core.start(gan, 0), sampler)
+    evaluator = evaluation.make_evaluator(
+        efficientnet_lite0(resolution=resolution),
+        streams,
+        sampler.target,
+        metrics,
+        num_images=count,
+    )
+    evaluate = evaluation.make_sample_evaluator(
+        evaluator,
+        sampler,
+        weights,
+        streams,
+        family=config.family,
+        sampler_name=name,
+        precision=config.precision,
+        count=count,
+        averaged=config.model.ema_decay > 0.0,
+    )
     start = time.perf_counter()
-    images = draw(core.sampling_params(state), state.variables, count, np.zeros(0))
-    scores = evaluator.score(images, count)
+    scores = evaluate(weights)
     return {
         "count": count,
         "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
