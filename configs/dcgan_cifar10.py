@@ -1,7 +1,7 @@
 """DCGAN on CIFAR-10 as in the paper (third recipe).
 
 Paper: Radford, Metz & Chintala 2015, arXiv:1511.06434: transposed convolutions from 1x1, batch
-normalisation in both networks but for the discriminator's first layer, Adam.
+normalization in both networks but for the discriminator's first layer, Adam.
 Command: python main.py --config=configs/dcgan_cifar10.py --workdir=runs/dcgan
 Airplanes alone: --config.data.classes="('airplane',)"
 Other data: --config.data.name=emnist/letters, or --config.data.name=celeb_a

@@ -1,7 +1,7 @@
 """WGAN-GP on CIFAR-10, on the second DCGAN's networks, five critic steps.
 
 Paper: Gulrajani et al. 2017, arXiv:1704.00028: penalty 10, Adam 1e-4 with decays 0.0 and 0.9, a
-critic of 128, 256, 512 channels without normalisation, its kernels drawn as He et al. 2015.
+critic of 128, 256, 512 channels without normalization, its kernels drawn as He et al. 2015.
 Command: python main.py --config=configs/wgan_gp_cifar10.py --workdir=runs/wgan_gp
 One critic step a generator step: --config.model.discriminator.steps=1. The first recipe's smaller
 networks, which learn much more slowly: --config.model.network=dcgan_8x8.

@@ -48,7 +48,7 @@ class State(NamedTuple):
 
 
 def init_mlp(key: jax.Array, sizes: tuple[int, ...]) -> list[tuple[jax.Array, jax.Array]]:
-    """Draws He-initialised kernels [m, n] and zero biases [1, n] for layers of these sizes."""
+    """Draws He-initialized kernels [m, n] and zero biases [1, n] for layers of these sizes."""
     keys = jax.random.split(key, len(sizes) - 1)
     return [
         (jax.random.normal(k, (m, n)) * jnp.sqrt(2.0 / m), jnp.zeros((1, n)))
@@ -64,8 +64,8 @@ def apply_mlp(params: list, inputs: jax.Array) -> jax.Array:
     return inputs @ kernel + bias
 
 
-def mode_centres() -> jax.Array:
-    """Centres of the eight Gaussians [8, 2]."""
+def mode_centers() -> jax.Array:
+    """Centers of the eight Gaussians [8, 2]."""
     angles = 2 * jnp.pi * jnp.arange(MODES) / MODES
     return RADIUS * jnp.stack([jnp.cos(angles), jnp.sin(angles)], axis=1)
 
@@ -73,8 +73,8 @@ def mode_centres() -> jax.Array:
 def sample_ring(key: jax.Array, count: int) -> jax.Array:
     """Draws points from the ring [count, 2]."""
     mode_key, noise_key = jax.random.split(key)
-    centres = mode_centres()[jax.random.randint(mode_key, (count,), 0, MODES)]
-    return centres + STANDARD_DEVIATION * jax.random.normal(noise_key, (count, 2))
+    centers = mode_centers()[jax.random.randint(mode_key, (count,), 0, MODES)]
+    return centers + STANDARD_DEVIATION * jax.random.normal(noise_key, (count, 2))
 
 
 def generate(generator: list, key: jax.Array, count: int) -> jax.Array:
@@ -137,7 +137,7 @@ def coverage(points: jax.Array) -> tuple[int, float]:
         those within three standard deviations of a mode. A mode is covered if at least 1% of all
         samples are of high quality and nearest to it; a perfect generator gives each 12.4%.
     """
-    distances = jnp.linalg.norm(points[:, None, :] - mode_centres()[None, :, :], axis=-1)
+    distances = jnp.linalg.norm(points[:, None, :] - mode_centers()[None, :, :], axis=-1)
     good = distances.min(axis=1) < 3 * STANDARD_DEVIATION
     members = jnp.bincount(distances.argmin(axis=1), weights=good.astype(jnp.float32), length=MODES)
     return int(jnp.sum(members >= 0.01 * len(points))), float(good.mean())

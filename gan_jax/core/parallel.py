@@ -106,7 +106,7 @@ def compile_chunk(
         `axis_name=axis_name_of("pmap")`.
       mode: "jit" gives one device's mathematics on any number of devices (a mesh with
         `NamedSharding`, or plain jit on one). "pmap" runs one program a device with its own
-        randomness, averages gradients and synchronises batch statistics.
+        randomness, averages gradients and synchronizes batch statistics.
       devices: All devices of all processes by default.
 
     Raises:

@@ -33,7 +33,7 @@ def make_step(
     Args:
       gan: The game.
       prepare: `(key, inputs, resident) -> batch`, run inside the step: gathers from the data that
-        lies on the device, augments, normalises. None takes `inputs` as the batch.
+        lies on the device, augments, normalizes. None takes `inputs` as the batch.
       axis_name: The name of the mapped axis under `jax.pmap`; None elsewhere.
 
     Returns:

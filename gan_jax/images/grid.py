@@ -49,7 +49,7 @@ def image_grid(images, *, columns: int | None = None, padding: int = 2) -> np.nd
     return np.pad(grid, ((0, padding), (0, padding), (0, 0)), constant_values=_BACKGROUND)
 
 
-def labelled_grid(
+def labeled_grid(
     images,
     row_labels: Sequence[str],
     *,

@@ -154,7 +154,7 @@ def set_up(config: ConfigDict, *, streams: data.Streams | None = None) -> Setup:
       ValueError: In one line, if the config asks for what does not exist or does not fit together.
       OSError: If the data set is not available.
     """
-    # A misspelt loss should not cost a download: first the game on arrays of likely shapes.
+    # A misspelled loss should not cost a download: first the game on arrays of likely shapes.
     _check_batches(experiment_of(config, likely_specs(config)))
     streams = load_streams(config) if streams is None else streams
     specs = {name: spec for dataset in streams.values() for name, spec in dataset.specs.items()}

@@ -19,7 +19,7 @@ from gan_jax.sampling.grid import (
 )
 from gan_jax.sampling.interpolate import great_circle
 from gan_jax.sampling.numbering import Inputs, InputsOf, inputs
-from gan_jax.sampling.writing import Labelled, save_images, save_npz
+from gan_jax.sampling.writing import Labeled, save_images, save_npz
 
 __all__ = [
     "COLUMNS",
@@ -31,7 +31,7 @@ __all__ = [
     "Grid",
     "Inputs",
     "InputsOf",
-    "Labelled",
+    "Labeled",
     "great_circle",
     "grid_image",
     "grid_inputs",

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gan_jax.core import Category, FromData, Key, Normal, Sampler, Uniform, Weights
-from gan_jax.images import image_grid, labelled_grid, to_pixels
+from gan_jax.images import image_grid, labeled_grid, to_pixels
 from gan_jax.names import check_name
 from gan_jax.sampling.generate import Generate
 from gan_jax.sampling.interpolate import great_circle
@@ -223,7 +223,7 @@ def grid_image(generate: Generate, weights: Weights, grid: Grid) -> np.ndarray:
             # Neither may reach into the next one.
             letters = max(2, images.shape[2] // _LETTER)
             column_names = tuple(name[:letters] for name in column_names)
-        return labelled_grid(images, grid.row_names or [""] * rows, column_labels=column_names)
+        return labeled_grid(images, grid.row_names or [""] * rows, column_labels=column_names)
     return image_grid(images, columns=columns)
 
 

@@ -18,7 +18,7 @@ from gan_jax.files import write_error
 from gan_jax.images import encode_png
 
 
-class Labelled(NamedTuple):
+class Labeled(NamedTuple):
     """A batch of images with the categories that they were generated from.
 
     Attributes:
@@ -30,7 +30,7 @@ class Labelled(NamedTuple):
     categories: Mapping[str, np.ndarray]
 
 
-def save_images(folder: str | Path, batches: Iterable[Labelled], count: int) -> None:
+def save_images(folder: str | Path, batches: Iterable[Labeled], count: int) -> None:
     """Writes PNGs `00000.png`, ... to a new folder; `00000_label3.png` where there are categories.
 
     The folder appears whole or not at all.
@@ -64,7 +64,7 @@ def save_images(folder: str | Path, batches: Iterable[Labelled], count: int) -> 
         os.replace(whole, folder)
 
 
-def save_npz(path: str | Path, batches: Iterable[Labelled], count: int) -> None:
+def save_npz(path: str | Path, batches: Iterable[Labeled], count: int) -> None:
     """Writes an `.npz` with `images` uint8 [N, H, W, C], and int32 [N] for each category.
 
     A category's array has the name of the input in the plural, "labels". Equal images give equal
@@ -92,7 +92,7 @@ def save_npz(path: str | Path, batches: Iterable[Labelled], count: int) -> None:
 
 
 def _write_images(
-    archive: zipfile.ZipFile, batches: Iterable[Labelled], count: int
+    archive: zipfile.ZipFile, batches: Iterable[Labeled], count: int
 ) -> dict[str, list[np.ndarray]]:
     """Writes the images as they come; returns the categories, which have to wait for their end."""
     categories: dict[str, list[np.ndarray]] = {}

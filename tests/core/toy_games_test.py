@@ -62,8 +62,8 @@ def adam(learning_rate=3e-3, b1=0.5):
 
 def corners(generator, *shape):
     """Points around the four corners of a square."""
-    centres = CORNERS[generator.integers(0, 4, shape)]
-    return centres + 0.1 * generator.normal(size=centres.shape).astype(np.float32)
+    centers = CORNERS[generator.integers(0, 4, shape)]
+    return centers + 0.1 * generator.normal(size=centers.shape).astype(np.float32)
 
 
 # Compiling is most of what a toy costs.
@@ -382,7 +382,7 @@ def test_three_critic_steps_and_a_monitor():
     assert np.mean(metrics["disc"]["slope"][-50:]) == pytest.approx(1.0, abs=0.25)
 
 
-# Progressive growing: one game a phase, all blocks initialised at once.
+# Progressive growing: one game a phase, all blocks initialized at once.
 
 
 PHASE_STEPS = 10

@@ -163,7 +163,7 @@ def test_a_number_that_cannot_be_is_refused(toy_extractor, tmp_path, count):
 
 
 def test_data_without_labels(toy_extractor, tmp_path):
-    unlabelled = data.from_arrays({"image": arrays()["image"]})
-    found = make_reference(toy_extractor, unlabelled, cache_dir=tmp_path)
+    unlabeled = data.from_arrays({"image": arrays()["image"]})
+    found = make_reference(toy_extractor, unlabeled, cache_dir=tmp_path)
     assert found.protocol["classes"] == {}
     assert metrics.frechet_inception_distance(found.moments, found.moments) == pytest.approx(0.0)

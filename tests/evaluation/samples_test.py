@@ -113,8 +113,8 @@ def test_what_sampling_writes_as_a_number_is_what_evaluation_scores_as_it(
         return sampling.inputs(colored(), numbers, seed=0, frequencies=counts)
 
     batches = sampling.make_generate(colored()).numbered(WEIGHTS, inputs_of, 30)
-    labelled = (sampling.Labelled(x.images, {"label": x.inputs["label"]}) for x in batches)
-    sampling.save_images(tmp_path / "images", labelled, 30)
+    labeled = (sampling.Labeled(x.images, {"label": x.inputs["label"]}) for x in batches)
+    sampling.save_images(tmp_path / "images", labeled, 30)
     for number, file in enumerate(sorted((tmp_path / "images").iterdir())):
         np.testing.assert_array_equal(Image.open(file), scored[number])
         label = {0: 0, 255: 2}[int(scored[number, 0, 0, 0])]

@@ -4,7 +4,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from gan_jax.images import image_grid, labelled_grid, save_png, to_pixels
+from gan_jax.images import image_grid, labeled_grid, save_png, to_pixels
 
 
 def test_to_pixels():
@@ -57,9 +57,9 @@ def test_grid_refuses(shape, options, message):
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_labelled_grid_is_the_grid_with_names_around(channels):
+def test_labeled_grid_is_the_grid_with_names_around(channels):
     images = np.random.default_rng(0).uniform(-1, 1, (6, 20, 20, channels))
-    grid = labelled_grid(images, ["airplane", "ship"], column_labels=["a", "b", "c"])
+    grid = labeled_grid(images, ["airplane", "ship"], column_labels=["a", "b", "c"])
     inner = image_grid(images, columns=3)
     height, width, _ = inner.shape
     assert grid.shape[-1] == 3
@@ -74,18 +74,18 @@ def test_labelled_grid_is_the_grid_with_names_around(channels):
         assert (strip[:, 0] == 255).all()
     for column in range(3):
         assert grid[:top, left + 2 + column * 22 :][:, :20].min() < 100
-    longer = labelled_grid(images, ["airplane, seen from below", "ship"])
+    longer = labeled_grid(images, ["airplane, seen from below", "ship"])
     assert longer.shape[1] > grid.shape[1]
 
 
-def test_labelled_grid_refuses():
+def test_labeled_grid_refuses():
     images = np.zeros((6, 8, 8, 1))
     with pytest.raises(ValueError, match="6 images do not fill 4 rows"):
-        labelled_grid(images, list("abcd"))
+        labeled_grid(images, list("abcd"))
     with pytest.raises(ValueError, match="6 images do not fill 0 rows"):
-        labelled_grid(images, [])
+        labeled_grid(images, [])
     with pytest.raises(ValueError, match="2 names for 3 columns"):
-        labelled_grid(images, ["a", "b"], column_labels=["x", "y"])
+        labeled_grid(images, ["a", "b"], column_labels=["x", "y"])
 
 
 @pytest.mark.parametrize("shape", [(5, 7), (5, 7, 1), (5, 7, 3)])

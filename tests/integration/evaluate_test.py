@@ -392,7 +392,7 @@ def test_a_signal_while_scoring_ends_it_at_once_and_the_step_is_scored_later(
     assert command_line(*command, f"--workdir={tmp_path / 'whole'}").status == 0
     real = evaluation.Evaluator.score
 
-    def signalled(self, batches, *arguments, **options):
+    def signaled(self, batches, *arguments, **options):
         def with_a_signal():
             for batch in batches:
                 made[0].signum = 15
@@ -404,7 +404,7 @@ def test_a_signal_while_scoring_ends_it_at_once_and_the_step_is_scored_later(
     enter = interrupt.Interrupt.__enter__
     with monkeypatch.context() as patched:
         patched.setattr(interrupt.Interrupt, "__enter__", lambda s: made.append(s) or enter(s))
-        patched.setattr(evaluation.Evaluator, "score", signalled)
+        patched.setattr(evaluation.Evaluator, "score", signaled)
         outcome = command_line(*command, f"--workdir={tmp_path / 'run'}")
     assert outcome.status == 143
     assert "stopped after step 10" in outcome.out

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from gan_jax import sampling
-from gan_jax.sampling import Labelled, writing
+from gan_jax.sampling import Labeled, writing
 
 IMAGES = np.arange(5 * 2 * 3 * 1, dtype=np.uint8).reshape(5, 2, 3, 1)
 LABELS = np.array([4, 0, 4, 1, 12], np.int32)
@@ -18,7 +18,7 @@ LABELS = np.array([4, 0, 4, 1, 12], np.int32)
 def batches(*, labels=False, size=2):
     for start in range(0, len(IMAGES), size):
         part = slice(start, start + size)
-        yield Labelled(IMAGES[part], {"label": LABELS[part]} if labels else {})
+        yield Labeled(IMAGES[part], {"label": LABELS[part]} if labels else {})
 
 
 def test_a_folder_holds_the_images_by_number_and_label(tmp_path):
@@ -64,7 +64,7 @@ def test_memory_does_not_grow_with_the_number_of_images(tmp_path, save):
 
     def peak(count):
         tracemalloc.start()
-        save(tmp_path / f"{count}.npz", (Labelled(image, {}) for _ in range(count // 4)), count)
+        save(tmp_path / f"{count}.npz", (Labeled(image, {}) for _ in range(count // 4)), count)
         found = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return found

@@ -81,7 +81,7 @@ def sample_run(
     else:
         count = 64 if num_images is None else num_images
         save = sampling.save_npz if output.suffix == ".npz" else sampling.save_images
-        save(output, _labelled(run, generate.numbered(run.weights, inputs_of, count)), count)
+        save(output, _labeled(run, generate.numbered(run.weights, inputs_of, count)), count)
         what = f"{count} images"
     made_by = f"{sampler}, " if sampler else ""
     weights = "averaged" if run.averaged else "raw"
@@ -214,9 +214,9 @@ def _with_classes(
     return with_classes
 
 
-def _labelled(
+def _labeled(
     run: restored.Restored, batches: Iterator[sampling.Generated]
-) -> Iterator[sampling.Labelled]:
+) -> Iterator[sampling.Labeled]:
     categories = [n for n, one in run.sampler.inputs.items() if isinstance(one, Category)]
     for images, inputs in batches:
-        yield sampling.Labelled(images, {name: inputs[name] for name in categories})
+        yield sampling.Labeled(images, {name: inputs[name] for name in categories})
