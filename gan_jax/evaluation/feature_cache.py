@@ -82,7 +82,7 @@ class Entry(NamedTuple):
         return cls(path_for(cache_directory(cache_dir), stem, key), key)
 
     @property
-    def count(self) -> int:
+    def count(self) -> int:  # type: ignore[override]  # hides tuple.count
         """Number of images."""
         return self.key["images_shape"][0]
 

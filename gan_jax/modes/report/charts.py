@@ -240,7 +240,7 @@ def _style(index: int, color: int | None = None, dash: int | None = None) -> _St
 
 
 def _marker(style: _Style, line: Line, count: int) -> dict[str, Any]:
-    marker = {"color": style.color, "symbol": style.marker, "size": 7}
+    marker: dict[str, Any] = {"color": style.color, "symbol": style.marker, "size": 7}
     if line.best is not None and 0 <= line.best < count:
         marker["symbol"] = [style.marker] * count
         marker["symbol"][line.best] = "star"

@@ -29,7 +29,7 @@ class Encoded(NamedTuple):
 
 
 class _Attempt(NamedTuple):
-    count: int
+    count: int  # type: ignore[assignment]  # hides tuple.count
     factor: int
     encoding: str | int
 
@@ -50,7 +50,7 @@ def encode(
       else smaller ones.
     """
     images = [_squeeze(image) for image in images]
-    attempt, files = None, []
+    files: list[bytes] = []
     for attempt in _attempts(len(images), at_most if thin else len(images), thin):
         chosen = spread(len(images), attempt.count)
         if not _may_fit(images, chosen, attempt, max_bytes):

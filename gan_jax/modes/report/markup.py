@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+from collections.abc import Sequence
 from typing import Any
 
 _VOID = frozenset({"img", "input", "meta", "br", "hr"})
@@ -77,7 +78,7 @@ def json_script(identifier: str, value: Any) -> Markup:
     return Markup(f'<script type="application/json" id="{escape(identifier)}">{text}</script>')
 
 
-def table(rows: list[list[Any]], *, head: list[Any] = (), caption: Any = None) -> Markup:
+def table(rows: list[list[Any]], *, head: Sequence[Any] = (), caption: Any = None) -> Markup:
     """A table that scrolls inside its box; the first cell of a row is its heading."""
     return element(
         "div",

@@ -88,7 +88,8 @@ def _asked_for(run: Run) -> str:
     if not isinstance(generated, int):
         return ""
     data = " and ".join(f"{one['name']} {one['split']}" for one in run.info.streams.values())
-    extractor = metrics.EXTRACTOR_TITLES.get(settings.get("extractor"), settings.get("extractor"))
+    extractor = str(settings.get("extractor"))
+    extractor = metrics.EXTRACTOR_TITLES.get(extractor, extractor)
     return (
         f": {generated:,} generated against {f'{real:,}' if real else 'all'} real images of {data}"
         f"; {extractor} (as config.json has it now)"

@@ -57,6 +57,7 @@ class Source:
 
     def real(self, count: int, members: np.ndarray | None = None) -> np.ndarray:
         """Target images chosen at random, of all or of these rows: uint8 [count or less, ...]."""
+        assert self.targets is not None
         members = np.arange(len(self.targets)) if members is None else members
         chosen = np.random.default_rng(self.seed).permutation(members)[:count]
         return np.asarray(self.targets.arrays[self.run.sampler.target][np.sort(chosen)])
