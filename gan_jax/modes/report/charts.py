@@ -240,13 +240,11 @@ def _style(index: int, color: int | None = None, dash: int | None = None) -> _St
 
 
 def _marker(style: _Style, line: Line, count: int) -> dict[str, Any]:
-    marker: dict[str, Any] = {"color": style.color, "symbol": style.marker, "size": 7}
-    if line.best is not None and 0 <= line.best < count:
-        marker["symbol"] = [style.marker] * count
-        marker["symbol"][line.best] = "star"
-        marker["size"] = [7] * count
-        marker["size"][line.best] = 15
-    return marker
+    if line.best is None or not 0 <= line.best < count:
+        return {"color": style.color, "symbol": style.marker, "size": 7}
+    symbols, sizes = [style.marker] * count, [7] * count
+    symbols[line.best], sizes[line.best] = "star", 15
+    return {"color": style.color, "symbol": symbols, "size": sizes}
 
 
 def _error_bars(line: Line, style: _Style) -> dict[str, Any]:

@@ -86,15 +86,15 @@ def _scores(page: Page, series: dict[str, list[Series]]) -> None:
     numbers = numbers_of(every)
     charts = []
     for key in keys:
-        chosen = [
+        of_key = [
             (color, name, one)
             for color, (name, all_) in enumerate(series.items())
             for one in all_
             if one.key == key
         ]
         # One color per run, on every chart.
-        colors = [color for color, _, _ in chosen]
-        named = [(name, one) for _, name, one in chosen]
+        colors = [color for color, _, _ in of_key]
+        named = [(name, one) for _, name, one in of_key]
         charts.append(sections.score_chart(named, numbers, colors))
     missing = [name for name, found in series.items() if not found]
     warning = "These scores come from different protocols: compare only those of one number."

@@ -29,7 +29,7 @@ class Encoded(NamedTuple):
 
 
 class _Attempt(NamedTuple):
-    count: int  # type: ignore[assignment]  # hides tuple.count
+    kept: int
     factor: int
     encoding: str | int
 
@@ -50,9 +50,8 @@ def encode(
       else smaller ones.
     """
     images = [_squeeze(image) for image in images]
-    files: list[bytes] = []
     for attempt in _attempts(len(images), at_most if thin else len(images), thin):
-        chosen = spread(len(images), attempt.count)
+        chosen = spread(len(images), attempt.kept)
         if not _may_fit(images, chosen, attempt, max_bytes):
             continue
         files = [_encode(images[i], attempt) for i in chosen]
@@ -60,7 +59,6 @@ def encode(
             break
     else:
         # Nothing fits: the page is then larger than asked for, which beats no page.
-        chosen = spread(len(images), attempt.count)
         files = [_encode(images[i], attempt) for i in chosen]
     kind = "png" if attempt.encoding == "png" else "webp"
     uris = [f"data:image/{kind};base64,{base64.b64encode(file).decode()}" for file in files]
@@ -121,8 +119,8 @@ def _squeeze(image: np.ndarray) -> np.ndarray:
 
 def _note(attempt: _Attempt, count: int) -> str:
     parts = []
-    if attempt.count < count:
-        parts.append(f"{attempt.count} of {count} are shown")
+    if attempt.kept < count:
+        parts.append(f"{attempt.kept} of {count} are shown")
     if isinstance(attempt.encoding, int):
         parts.append(f"compressed as WebP of quality {attempt.encoding} to keep this page small")
     if attempt.factor > 1:

@@ -142,7 +142,7 @@ def _add_neighbors(page: Page, part: _Part, source: Source) -> None:
         reason = "no search was asked for"
     elif targets is not None and len(targets) < 2:
         reason = "the data set has a single image"
-    if reason:
+    if reason or targets is None:
         page.section(heading, note(f"Left out: {reason}."))
         return
     try:

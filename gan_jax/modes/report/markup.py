@@ -78,7 +78,9 @@ def json_script(identifier: str, value: Any) -> Markup:
     return Markup(f'<script type="application/json" id="{escape(identifier)}">{text}</script>')
 
 
-def table(rows: list[list[Any]], *, head: Sequence[Any] = (), caption: Any = None) -> Markup:
+def table(
+    rows: Sequence[Sequence[Any]], *, head: Sequence[Any] = (), caption: Any = None
+) -> Markup:
     """A table that scrolls inside its box; the first cell of a row is its heading."""
     return element(
         "div",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -75,9 +74,11 @@ def samples(source: Source) -> Strips:
     if name := _image_input(source):
         return _by_source_image(source, name)
     generated = source.images(source.inputs_of(np.arange(UNLABELED)))
-    if source.streams is None:
+    targets = source.targets
+    if targets is None:
         return Strips(("generated",), (Row("", (generated,)),))
-    return Strips(("real", "generated"), (Row("", (source.real(UNLABELED), generated)),))
+    real = source.real(targets, UNLABELED)
+    return Strips(("real", "generated"), (Row("", (real, generated)),))
 
 
 def _image_input(source: Source) -> str | None:
@@ -93,18 +94,22 @@ def _by_category(source: Source, name: str) -> Strips:
     grid = sampling.grid_inputs(
         sampler, source.inputs_of, columns=PER_ROW, classes=classes, max_rows=MAX_ROWS
     )
-    one = sampler.inputs[name]
+    one = source.category(name)
     generated, values = source.grid_rows(grid), classes.of(one)
+    strips: list[tuple[np.ndarray, ...]] = [(images,) for images in generated]
+    heads: tuple[str, ...] = ("generated",)
     shared = []
     if image := _image_input(source):
         shared.append(("source images of the columns", grid.inputs[image][:PER_ROW]))
-    heads, strips = ("generated",), [(images,) for images in generated]
-    if targets is not None and one.labels in targets.arrays:
+    if targets is not None and one.labels is not None and one.labels in targets.arrays:
         labels = targets.arrays[one.labels]
-        real = [source.real(PER_ROW, np.flatnonzero(labels == value)) for value in values]
-        heads, strips = ("real", *heads), list(zip(real, generated, strict=False))
+        heads = ("real", *heads)
+        strips = [
+            (source.real(targets, PER_ROW, np.flatnonzero(labels == value)), images)
+            for value, images in zip(values, generated, strict=False)
+        ]
     elif targets is not None:
-        shared.append(("real images", source.real(UNLABELED)))
+        shared.append(("real images", source.real(targets, UNLABELED)))
     rows = tuple(Row(*pair) for pair in zip(grid.row_names, strips, strict=True))
     kind = name if one.labels is None else "class"
     return Strips(heads, rows, kind, tuple(shared), len(values) - len(rows))
@@ -114,13 +119,12 @@ def _by_source_image(source: Source, name: str) -> Strips:
     sampler, targets = source.run.sampler, source.targets
     inputs = source.inputs_of(np.arange(SOURCES))
     columns = {"source": inputs[name], "generated": source.images(inputs)}
-    array = sampler.inputs[name].array
-    if sampler.target != array:
-        # Rows of two streams do not belong together.
-        paired = array in targets.arrays
+    one = sampler.inputs[name]
+    if targets is not None and isinstance(one, FromData) and one.array != sampler.target:
         known = targets.arrays[sampler.target]
         rows = np.asarray(known[np.arange(SOURCES) % len(known)])
-        columns["target" if paired else "unpaired target"] = rows
+        # Rows of two streams do not belong together.
+        columns["target" if one.array in targets.arrays else "unpaired target"] = rows
     cells = zip(*columns.values(), strict=True)
     return Strips(tuple(columns), tuple(Row("", tuple(c[None] for c in row)) for row in cells))
 
@@ -203,9 +207,6 @@ def queries(source: Source, count: int) -> tuple[np.ndarray, list[str]]:
     if name is None:
         return images, [""] * count
     values = np.concatenate([batch.inputs[name] for batch in batches])
-    return images, _titles(source, name, values)
-
-
-def _titles(source: Source, name: str, values: Sequence[int]) -> list[str]:
-    known = source.info.classes.names.get(source.run.sampler.inputs[name].labels)
-    return [known[value] if known else f"{name} {value}" for value in values]
+    labels = source.category(name).labels
+    known = source.info.class_names(labels) if labels else None
+    return images, [known[value] if known else f"{name} {value}" for value in values]

@@ -8,7 +8,7 @@ import functools
 import numpy as np
 
 from gan_jax import sampling
-from gan_jax.core import FromData
+from gan_jax.core import Category, FromData
 from gan_jax.data import Dataset, Streams
 from gan_jax.evaluation import stream_of
 from gan_jax.runs import restored, workdir
@@ -46,6 +46,12 @@ class Source:
             return None
         return stream_of(self.streams, self.run.sampler.target)
 
+    def category(self, name: str) -> Category:
+        """The input of this name, which is a category."""
+        one = self.run.sampler.inputs[name]
+        assert isinstance(one, Category)
+        return one
+
     def images(self, inputs: sampling.Inputs) -> np.ndarray:
         """Images of given inputs, uint8 [N, H, W, C]."""
         return np.concatenate(list(self.generate(self.run.weights, inputs)))
@@ -55,12 +61,11 @@ class Source:
         images = self.images(grid.inputs)
         return tuple(images.reshape(-1, grid.columns, *images.shape[1:]))
 
-    def real(self, count: int, members: np.ndarray | None = None) -> np.ndarray:
+    def real(self, dataset: Dataset, count: int, members: np.ndarray | None = None) -> np.ndarray:
         """Target images chosen at random, of all or of these rows: uint8 [count or less, ...]."""
-        assert self.targets is not None
-        members = np.arange(len(self.targets)) if members is None else members
+        members = np.arange(len(dataset)) if members is None else members
         chosen = np.random.default_rng(self.seed).permutation(members)[:count]
-        return np.asarray(self.targets.arrays[self.run.sampler.target][np.sort(chosen)])
+        return np.asarray(dataset.arrays[self.run.sampler.target][np.sort(chosen)])
 
 
 def reads_data(run: restored.Restored) -> bool:
