@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import hashlib
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -80,13 +79,16 @@ def evaluate_run(
         raise FileExistsError(f"{json_path} exists: give a new --json")
     # What is cheap to find wrong is found before anything is computed.
     options = {} if truncation is None else {"truncation": truncation}
-    load = functools.partial(
-        restored.load, path, ema=ema, best=checkpoints == "best", sampler=sampler
-    )
+
+    def load(step: int | None) -> restored.Restored:
+        return restored.load(
+            _of_a_run(path), step=step, ema=ema, best=checkpoints == "best", sampler=sampler
+        )
+
     files = None if images is None else image_files.open_images(images)
-    steps = [] if files else checks.steps_of(workdir.Workdir(Path(path)), checkpoints)
-    first = load(step=steps[0]) if steps else None
-    config = config or workdir.load(path)[0]
+    steps = [] if files else checks.steps_of(workdir.Workdir(_of_a_run(path)), checkpoints)
+    first = load(steps[0]) if steps else None
+    config = config or workdir.load(_of_a_run(path))[0]
     count = num_images or (files.count if files else DEFAULT_NUM_IMAGES)
     if files and count > files.count:
         raise ValueError(f"--num_images={count}: {images} holds {files.count} images")
@@ -94,8 +96,10 @@ def evaluate_run(
     streams = setup.load_streams(config, split=split)
     target = first.sampler.target if first else checks.target_of(config, streams, sampler)
     dataset = samples.stream_of(streams, target)
-    checks.check_shape(files.shape if files else first.info.specs[target].shape, dataset, target)
+    if files:
+        checks.check_shape(files.shape, dataset, target)
     if first:
+        checks.check_shape(first.info.specs[target].shape, dataset, target)
         checks.check_labels(first, streams)
         checks.check_sampler(first, streams, options, seed)
     evaluator = samples.make_evaluator(
@@ -116,7 +120,7 @@ def evaluate_run(
     if files:
         found = [_score_images(evaluator, files, str(images), count)]
     else:
-        runs = (first if step == steps[0] else load(step=step) for step in steps)
+        runs = (first if first and step == steps[0] else load(step) for step in steps)
         made = {"count": count, "seed": seed, "options": options}
         found = list(_score_runs(evaluator, runs, streams, made))
         if not found:
@@ -124,6 +128,12 @@ def evaluate_run(
     if json_path is not None:
         write_json_atomically(Path(json_path), found)
     return found
+
+
+def _of_a_run(path: str | Path | None) -> Path:
+    """The workdir, where the options need one: they have been checked."""
+    assert path is not None
+    return Path(path)
 
 
 def _score_runs(
