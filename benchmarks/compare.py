@@ -147,8 +147,8 @@ def measure(
     """Goes round the workers.
 
     Returns:
-      The answers of each worker, one a round, and the errors of those that failed on the way, whose
-      answers are dropped.
+      The answers of each worker, one per round, and the errors of those that failed on the way,
+      whose answers are dropped.
     """
     answers: dict[str, list[dict[str, Any]]] = {name: [] for name in workers}
     failures = {}
@@ -265,7 +265,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             write_json(options.json, report)
     print(
         "\n* the best PyTorch variant"
-        "\nimages/s: real images that update the discriminator, batch size x its updates a step"
+        "\nimages/s: real images that update the discriminator, batch size x its updates per step"
     )
     return exit_status(report["systems"], [JAX, *(options.variants or ())])
 

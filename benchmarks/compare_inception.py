@@ -3,8 +3,8 @@
     python benchmarks/compare_inception.py --torch-python=/path/to/python-with-torch-fidelity
 
 lets torch-fidelity's network make the weights, PyTorch write them in both of its formats, and both
-networks look at the same images: noise and real ones of 32, 75 and 299 pixels, and noise that is
-not square. Prints a table of the largest differences. The status is 0 if all are within the bound.
+networks extract from the same images: noise and real ones of 32, 75 and 299 pixels, and noise that
+is not square. Prints a table of the largest differences. The status is 0 if all are within the bound.
 """
 
 import argparse
@@ -78,7 +78,7 @@ def file_name(name: str) -> str:
 
 
 def run_torch(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    """Lets torch-fidelity look at the images of the folder; returns what it says of itself.
+    """Runs torch-fidelity on the images of the folder; returns what it reports.
 
     Raises:
       RuntimeError: it failed.
@@ -130,7 +130,7 @@ def compare_set(
 
 
 def compare(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    """Lets both look at the same images; returns all that is known."""
+    """Runs both on the same images; returns all numbers."""
     import jax
 
     from gan_jax.metrics.inception_v3 import inception
@@ -202,7 +202,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         speed = result[system]["speed"]
         print(
             f"{system}: {speed['images_per_second']:.2f} images/s, "
-            f"{speed['processor_seconds_per_image']:.3f} processor seconds an image"
+            f"{speed['processor_seconds_per_image']:.3f} processor seconds per image"
         )
     largest = worst(result["sets"])
     within = largest <= BOUND and result["formats_agree"]

@@ -33,7 +33,7 @@ from comparison_summary import write_json
 
 HERE = Path(__file__).resolve().parent
 BAR = 1e-4
-JUDGED = "float64"
+DECISIVE = "float64"
 EXPLANATION = (
     "relative_difference is |gan_jax - torch-fidelity| / |torch-fidelity|. Both are given the same "
     "float32 features; torch-fidelity as they are, and once more as float64. gan_jax computes in "
@@ -310,7 +310,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "cases": results,
         }
         write_json(options.json, report)
-    return int(worst[JUDGED] > BAR)
+    return int(worst[DECISIVE] > BAR)
 
 
 if __name__ == "__main__":

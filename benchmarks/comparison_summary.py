@@ -73,7 +73,7 @@ def summarize(
       critic_steps: Updates of the discriminator in a step.
 
     Returns:
-      `variants`: for each variant ms a step (median and spread), images a second at the median.
+      `variants`: for each variant ms per step (median and spread), images per second at the median.
       `speedups`: for each PyTorch variant, PyTorch's time over JAX's time of the same round (median
       and spread); above 1 JAX is faster. `best_torch`: the PyTorch variant of the lowest median, or
       None. Speedups are empty where JAX or PyTorch did not run.
@@ -101,7 +101,7 @@ def table(title: str, summary: Mapping[str, Any]) -> str:
     """The summary of one system, to read."""
     lines = [
         title,
-        f"{'':<34}{'ms a step':>10}{'quartiles':>16}{'images/s':>10}"
+        f"{'':<34}{'ms per step':>10}{'quartiles':>16}{'images/s':>10}"
         f"{'JAX is faster by':>18}{'quartiles':>14}",
     ]
     for name, numbers in summary["variants"].items():

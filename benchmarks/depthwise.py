@@ -1,4 +1,4 @@
-"""Images a second of EfficientNet-Lite0 with its depthwise convolutions in either form, in turn.
+"""Images per second of EfficientNet-Lite0 with its depthwise convolutions in either form, in turn.
 
 python benchmarks/depthwise.py --json=benchmarks/results/NAME.json
 """
@@ -47,8 +47,8 @@ def main() -> None:
         compiled[form] = apply.lower(extractor.params, images).compile()
         seen[form] = np.asarray(compiled[form](extractor.params, images)[0])
     np.testing.assert_allclose(seen["shifts"], seen["lax"], rtol=1e-3, atol=1e-3)
-    for turn in range(options.rounds):
-        for form in FORMS[:: 1 if turn % 2 else -1]:
+    for number in range(options.rounds):
+        for form in FORMS[:: 1 if number % 2 else -1]:
             start = time.perf_counter()
             jax.block_until_ready(compiled[form](extractor.params, images))
             seconds[form].append(time.perf_counter() - start)

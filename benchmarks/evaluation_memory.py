@@ -19,8 +19,8 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-# 1280 features in float32 are 5 KiB an image; a tenth of that would be growth.
-BYTES_AN_IMAGE = 512
+# 1280 features in float32 are 5 KiB per image; a tenth of that would be growth.
+BYTES_PER_IMAGE = 512
 
 
 def measure(count: int, metrics: list[str], resolution: int) -> dict[str, float]:
@@ -97,7 +97,7 @@ def main() -> int:
         )
     first, last = found[0], found[-1]
     grown = (last["peak_mib"] - first["peak_mib"]) * 2**20 / (last["count"] - first["count"])
-    print(f"{grown:.0f} bytes an image, bound {BYTES_AN_IMAGE}")
+    print(f"{grown:.0f} bytes per image, bound {BYTES_PER_IMAGE}")
     if options.json:
         from compare import conditions
         from comparison_summary import write_json
@@ -108,11 +108,11 @@ def main() -> int:
                 **conditions(),
                 "metrics": metrics,
                 "resolution": options.resolution,
-                "bytes_an_image": grown,
+                "bytes_per_image": grown,
                 "measurements": found,
             },
         )
-    return int(grown > BYTES_AN_IMAGE)
+    return int(grown > BYTES_PER_IMAGE)
 
 
 if __name__ == "__main__":

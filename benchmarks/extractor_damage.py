@@ -235,7 +235,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
 def verdict(
     undamaged: float, damaged: Mapping[str, Sequence[Mapping[str, float]]]
 ) -> dict[str, Any]:
-    """Whether the score tells damage.
+    """Whether the score detects damage.
 
     Returns:
       `grows`: whether it grows with the strength of every damage, from the undamaged images on.

@@ -12,11 +12,11 @@ def best_speed(call: Callable[[], Any], images: int) -> dict[str, float]:
     """Times calls that end when their results are there, after one to warm up.
 
     Args:
-      call: looks at a batch.
+      call: extracts from a batch.
       images: images in the batch.
 
     Returns:
-      Images a second of wall-clock time, and seconds of all processors an image, which other
+      Images per second of wall-clock time, and seconds of all processors per image, which other
       work on the machine disturbs less; each the best of three calls.
     """
     call()

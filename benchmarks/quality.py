@@ -185,7 +185,7 @@ def score(training, evaluation, folder: Path, options) -> list[dict[str, Any]]:
 
 
 def _torch_images(training, step: int, folder: Path, options) -> Path:
-    """Images of PyTorch's generator after `step` steps, drawn unless they are there."""
+    """Images of PyTorch's generator after `step` steps, generated unless they are there."""
     path = folder / f"images_{options.num_images}" / f"step_{step:08d}.npz"
     if not path.exists():
         asked = {
@@ -236,7 +236,7 @@ def look_round(options) -> dict[str, Any]:
     """
     weights, names = options.weights, options.metrics
     command = [sys.executable, "-c", LOOK_ROUND, options.extractor, weights, names]
-    machine = _run(command, "the look at extractor and device", options)
+    machine = _run(command, "the check of extractor and device", options)
     wanted = "gpu" if options.device == "cuda" else "cpu"
     there = machine["environment"]
     if "jax" in options.frameworks and (there["platform"], there["devices"]) != (wanted, 1):

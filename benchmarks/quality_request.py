@@ -116,7 +116,7 @@ def training_request(
 
 
 def evaluation_request(weights_sha256: str, options: argparse.Namespace) -> dict[str, Any]:
-    """All that a score depends on beside the training, JSON-able."""
+    """All that a score depends on apart from the training, JSON-able."""
     return {
         "extractor": options.extractor,
         "weights_sha256": weights_sha256,
@@ -127,7 +127,7 @@ def evaluation_request(weights_sha256: str, options: argparse.Namespace) -> dict
 
 
 def named(readable: str, request: Mapping[str, Any]) -> str:
-    """A folder's name: what a reader looks for, and a hash of all of the request."""
+    """A folder's name: what a reader recognizes, and a hash of all of the request."""
     text = json.dumps(request, sort_keys=True)
     return f"{readable}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
@@ -152,13 +152,13 @@ def matmul_precision(options) -> str | None:
 def summarize(
     results: Sequence[Mapping[str, Any]], *, key: str, title: str, lower_is_better: bool
 ) -> str:
-    """A table: system, framework, the best score and its step, the last score, steps a second.
+    """A table: system, framework, the best score and its step, the last score, steps per second.
 
     Args:
       results: Each with its training, evaluation, trained and scores; of one evaluation, as long.
-      key: Of the score.
-      title: Of the score, for a reader.
-      lower_is_better: Of the score.
+      key: The key of the score.
+      title: The title of the score, for a reader.
+      lower_is_better: Whether a lower score is better.
     """
     lines = [
         f"{title}, {_describe(results[0])}",

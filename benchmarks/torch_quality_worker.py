@@ -1,4 +1,4 @@
-"""The PyTorch side of `quality.py`: trains `torch_reference.py`, and draws from what it has kept.
+"""The PyTorch side of `quality.py`: trains `torch_reference.py`, and samples from what it has kept.
 
 Takes one JSON argument and prints one line of JSON:
 
@@ -72,25 +72,25 @@ def sample(request: Mapping[str, Any]) -> dict[str, Any]:
     generator = generator_network(settings.networks)
     state = torch.load(_kept(request["folder"], request["step"]), weights_only=True)
     generator.load_state_dict(state)
-    images = draw(generator.to(settings.device).eval(), request["count"], settings)
+    images = generate(generator.to(settings.device).eval(), request["count"], settings)
     _write(Path(request["output"]), lambda file: np.savez_compressed(file, images=images))
     return {}
 
 
-def draw(
+def generate(
     generator: torch.nn.Module, count: int, settings: Settings, *, seed: int = 0
 ) -> np.ndarray:
     """Images of a generator as the uint8 pixels of a file, [count, 32, 32, 3]."""
     random = torch.Generator().manual_seed(seed)
     half = settings.precision == "bfloat16"
-    pictures = []
+    batches = []
     with torch.no_grad(), torch.autocast(settings.device, torch.bfloat16, enabled=half):
         for start in range(0, count, 256):
             shape = (min(256, count - start), LATENT_DIM)
             noise = torch.randn(shape, generator=random).to(settings.device)
             images = generator(noise).float().permute(0, 2, 3, 1)
-            pictures.append(((images + 1.0) * 127.5).round().clamp(0, 255).byte().cpu().numpy())
-    return np.concatenate(pictures)
+            batches.append(((images + 1.0) * 127.5).round().clamp(0, 255).byte().cpu().numpy())
+    return np.concatenate(batches)
 
 
 def _kept(folder: str, step: int) -> Path:

@@ -3,7 +3,7 @@
 The mathematics is gan_jax's own: the same networks, losses, optimizers and order of updates, fresh
 noise in every update, data gathered by index from uint8 images on the device. The PyTorch is what
 someone who knows PyTorch writes for speed: real and fake images go through the discriminator as one
-batch, the network that does not move takes no gradients, Adam is the fused one, and a compiled
+batch, the network that does not train takes no gradients, Adam is the fused one, and a compiled
 function holds everything from the index to the loss.
 
 Networks, with images [B, 3, 32, 32] (Radford et al. 2015, https://arxiv.org/abs/1511.06434):
@@ -18,7 +18,7 @@ Systems:
               generator's with 1; Adam 2e-4 (0.5, 0.999).
   wgan_gp     Wasserstein loss and 10 (|grad C(x)| - 1)^2 at x between real and fake; Adam 1e-4
               (0, 0.9) (Gulrajani et al. 2017, https://arxiv.org/abs/1704.00028); the critic's
-              kernels drawn as He et al. 2015, the others from N(0, 0.02).
+              kernels initialized as He et al. 2015, the others from N(0, 0.02).
 """
 
 import itertools
@@ -98,7 +98,7 @@ class Trainer:
         generator. Takes indices [critic_steps, B] int64 on the device, returns the last losses.
       dataset_size: Number of images to index.
       generator: The network, z [B, 100] -> images [B, 3, 32, 32] in [-1, 1].
-      device: Where everything lies.
+      device: The device on which everything lies.
     """
 
     def __init__(self, settings: Settings):

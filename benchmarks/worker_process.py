@@ -18,7 +18,7 @@ class WorkerProcess:
     """A worker in a process of its own.
 
     Attributes:
-      description: What the worker says of itself.
+      description: The worker's description of itself.
     """
 
     def __init__(self, command: Sequence[str], settings: Settings, log: Path | None = None):

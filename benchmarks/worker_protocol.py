@@ -77,7 +77,7 @@ class Settings:
       threads: Processors that the worker may use.
       steps_per_call: Steps that JAX sends to the device at once. PyTorch has no such choice.
       data: "random", or the path of a `.npy` file of uint8 [N, 32, 32, 3].
-      seed: Of parameters, noise, data order and random images.
+      seed: Seed of parameters, noise, data order and random images.
     """
 
     system: str = "dcgan"
@@ -106,7 +106,7 @@ class Worker(NamedTuple):
     """A built train step.
 
     Attributes:
-      description: What to write beside the numbers: framework, versions, device.
+      description: What to write next to the numbers: framework, versions, device.
       run: Runs that many steps, blocks until the parameters are updated, and returns the seconds
         that took and the losses of the last step, if it knows them.
     """
@@ -158,7 +158,7 @@ def _answer(worker: Worker, line: str) -> dict[str, Any]:
 
 
 def serve(build: Callable[[Settings], Worker]) -> int:
-    """Builds the worker that the command line asks for and answers until told to stop.
+    """Builds the worker that the command line asks for and answers until asked to stop.
 
     What libraries print to stdout goes to stderr, so that it cannot mix with the answers.
 

@@ -1,1 +1,1 @@
-"""Experiments, one a file."""
+"""Experiments, one per file."""

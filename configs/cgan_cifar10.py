@@ -8,9 +8,9 @@ Command: python main.py --config=configs/cgan_cifar10.py --workdir=runs/cgan
 Vehicles alone: --config.data.classes="('airplane','automobile','ship','truck')"
 Animals alone: --config.data.classes='(2,3,4,5,6,7)'
 Hardware: one GPU or TPU core.
-Expect: a row a class. Seen at --config.model.width=0.375 after 1,500 steps: colors and backgrounds
-that fit the class (blue behind airplanes, green behind deer), dark blurred shapes before them. FID
-is not measured here yet.
+Expect: one row per class. Seen at --config.model.width=0.375 after 1,500 steps: colors and
+backgrounds that fit the class (blue behind airplanes, green behind deer), dark blurred shapes in
+front. FID is not measured here yet.
 """
 
 from ml_collections import ConfigDict

@@ -4,7 +4,7 @@ Paper: Mirza & Osindero 2014, arXiv:1411.1784.
 Command: make quickstart, or
 python main.py --config=configs/cgan_digits.py --workdir=runs/quickstart
 Hardware: any; install and training took just under four minutes on two busy CPU cores.
-Expect: a grid of ten rows, a digit a row, that one can read.
+Expect: a grid of ten rows, one digit per row, that one can read.
 """
 
 from ml_collections import ConfigDict

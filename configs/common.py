@@ -42,11 +42,11 @@ def base(name: str, family: str = "adversarial") -> ConfigDict:
     """The defaults: of the family's model, on CIFAR-10.
 
     Args:
-      name: What people call the experiment.
+      name: The name of the experiment, as in results and reports.
       family: A name of `gan_jax.gans.FAMILIES`.
     """
     config = ConfigDict()
-    config.name = name  # what people call it
+    config.name = name  # of the experiment, as in results and reports
     config.family = family  # a name of gan_jax.gans.FAMILIES
     config.model = ConfigDict(gans.defaults(family))
 
@@ -58,7 +58,7 @@ def base(name: str, family: str = "adversarial") -> ConfigDict:
     config.steps_per_call = 0  # steps sent to the device at once; 0: 10 on CPU, 50 elsewhere
     config.log_every = 100  # steps
     config.sample_every = 1_000  # steps, 0 for none
-    config.sample_epochs = ()  # epochs after which a grid is drawn besides
+    config.sample_epochs = ()  # epochs after which a grid is saved too
     config.checkpoint_every = 1_000  # steps
     config.keep_checkpoints = 3  # the newest few are kept
 

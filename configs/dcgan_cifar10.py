@@ -9,7 +9,7 @@ Other data: --config.data.name=emnist/letters, or --config.data.name=celeb_a
 Hardware: one GPU or TPU core.
 Length: 30 epochs, 23,450 steps of batch 64.
 Seen after 1,500 steps: blurred objects, red, white and dark, against blue, green, white and brown,
-every one another; D(x) 0.85, D(G(z)) 0.06 before the generator's update and 0.20 after. At
+all different; D(x) 0.85, D(G(z)) 0.06 before the generator's update and 0.20 after. At
 --config.model.width=0.375 much the same with a checkerboard on top; FID (EfficientNet-Lite0) of
 2,000 against 10,000 of the JPEG copy of CIFAR-10 was 951 at step 250, 996 at 500, 711 at 1,250 and
 717 at 1,500. FID is not measured here yet; StudioGAN publishes 48.3 at best for its DCGAN, and 137

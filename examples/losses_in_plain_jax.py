@@ -87,9 +87,9 @@ def critic_loss(critic: list, generator: list, key: jax.Array) -> jax.Array:
     real_key, fake_key, penalty_key = jax.random.split(key, 3)
     real = sample_ring(real_key, BATCH_SIZE)
     fake = generate(generator, fake_key, BATCH_SIZE)
-    judge = partial(apply_mlp, critic)
-    adversarial = losses.wasserstein_discriminator_loss(judge(real), judge(fake))
-    penalty = losses.interpolated_gradient_penalty(judge, real, fake, key=penalty_key)
+    score = partial(apply_mlp, critic)
+    adversarial = losses.wasserstein_discriminator_loss(score(real), score(fake))
+    penalty = losses.interpolated_gradient_penalty(score, real, fake, key=penalty_key)
     return adversarial + PENALTY_WEIGHT * penalty
 
 
@@ -127,7 +127,7 @@ def make_train(optimizer: optax.GradientTransformation):
 
 
 def coverage(points: jax.Array) -> tuple[int, float]:
-    """Judges samples by the nearest mode.
+    """Assigns each sample to its nearest mode.
 
     Args:
         points: samples [N, 2].

@@ -150,7 +150,7 @@ class ArrayWriter:
     """Writes the arrays of a file in blocks of rows; see `array_writer`.
 
     Attributes:
-      description: What to say of them, JSON values, written last.
+      description: A description of them, JSON values, written last.
       rows: How many rows were written.
     """
 

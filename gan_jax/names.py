@@ -21,8 +21,8 @@ def check_name(what: str, name: str, known: Iterable[str]) -> None:
     """Refuses a name that is not known.
 
     Args:
-      what: What the name is of, for the message.
-      name: As given.
+      what: What the name stands for, for the message.
+      name: The name as given.
       known: The names there are.
 
     Raises:

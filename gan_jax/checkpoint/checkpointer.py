@@ -14,7 +14,7 @@ Orbax's ``CheckpointManager`` writes them; this module adds what a long run need
 A directory of checkpoints holds one folder per step, named by the step. A folder gets that name
 only when it is whole: what a killed process left half-written has another name, is ignored, and is
 removed by the first ``save`` of the next run. Reading changes nothing on disk, so samples can be
-drawn from a run that is still training.
+generated from a run that is still training.
 """
 
 import contextlib

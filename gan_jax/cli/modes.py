@@ -29,7 +29,7 @@ class Mode:
     """A mode, as its module declares it.
 
     Attributes:
-      name: What `--mode` calls it.
+      name: Its value of `--mode`.
       summary: The first line of the module's docstring.
       flags: Its flags, in the order of declaration.
       make_flags: The dataclass of their values.

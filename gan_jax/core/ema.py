@@ -22,8 +22,8 @@ class Ema:
     `d = decay` where `warmup` is off.
 
     Attributes:
-      decay: In [0, 1), or a function `step -> decay`.
-      networks: Whose parameters are averaged.
+      decay: The decay, in [0, 1), or a function `step -> decay`.
+      networks: The networks whose parameters are averaged.
       collections: Of these networks, the collections that are averaged with them, where they have
         them. Batch statistics by default: averaged weights do not fit the statistics of the last
         step's. What is not a floating-point number is taken from the last step.
@@ -60,8 +60,8 @@ class Ema:
         """The average after step `step`.
 
         Args:
-          average: As `of` returns it.
-          new: As `of` returns it, of the same structure.
+          average: The average, as `of` returns it.
+          new: The new values, as `of` returns them, of the same structure.
           step: Scalar int32, the number of steps finished before this one.
         """
         decay = self.decay(step) if callable(self.decay) else self.decay

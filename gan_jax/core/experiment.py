@@ -16,8 +16,8 @@ class ArraySpec(NamedTuple):
     """What a family must know of one array of its data.
 
     Attributes:
-      shape: Of one example: (H, W, C) of images, () of labels.
-      num_classes: Of labels: how many there are; 0 for images.
+      shape: The shape of one example: (H, W, C) of images, () of labels.
+      num_classes: The number of classes of labels; 0 for images.
     """
 
     shape: tuple[int, ...]
@@ -69,7 +69,7 @@ class Experiment:
     applies `on_enter`.
 
     Attributes:
-      phases: In their order, at least one.
+      phases: The phases in their order, at least one.
       ends_with_the_run: Whether a number changes until the last step of all: with more steps it
         would be another experiment.
 
@@ -95,7 +95,7 @@ class Experiment:
 
     @property
     def steps(self) -> int:
-        """Of all phases."""
+        """The number of steps of all phases."""
         return sum(phase.steps for phase in self.phases)
 
     @property

@@ -25,7 +25,7 @@ Params = Mapping[str, PyTree]
 
 
 class Context(NamedTuple):
-    """What an objective may read, besides the parameters.
+    """What an objective may read in addition to the parameters.
 
     Attributes:
       variables: Non-trained collections, `{network: {collection: tree}}`; batch statistics, say.
@@ -125,7 +125,7 @@ class Gan:
       optimizers: `{name: optax.GradientTransformation}`, or in place of one a function of the
         step (scalar int32) that returns one whose state does not depend on it: its learning rate
         and decays may then change with the step, however many updates a step has.
-      players: In the order of their updates.
+      players: The players, in the order of their updates.
       monitors: Computed after all updates of a step.
       samplers: `{name: Sampler}`; the first is the default.
       ema: Which networks are averaged, or None.

@@ -53,7 +53,7 @@ def make_optimizer(
       learning_rate: A positive number or a `Schedule`.
       b1: Adam's decay of the first moment, or the momentum of "sgd"; "rmsprop" has none.
       b2: Adam's decay of the second moment, or that of "rmsprop"; a number or a `Schedule`.
-      weight_decay: Of "adamw".
+      weight_decay: The weight decay of "adamw".
       gradient_clip: Global norm to clip gradients to; 0 for no clipping.
       weight_clip: Bound on every parameter after the update; 0 for none (`clip_weights`).
 

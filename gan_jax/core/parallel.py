@@ -32,7 +32,7 @@ class Compiled:
         B' is this process's share of the batch, its `rows`. Raises ValueError if B' is not a
         multiple of the number of its devices.
       rows: `batch_size -> slice`, the examples of a batch that this process reads.
-      lower: `(state, inputs, resident) -> jax.stages.Lowered`, for looking at what was compiled.
+      lower: `(state, inputs, resident) -> jax.stages.Lowered`, to inspect what was compiled.
       axis_name: The mapped axis under pmap, else None.
     """
 

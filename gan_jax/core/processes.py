@@ -45,7 +45,7 @@ def broadcast(values: Sequence[float]) -> tuple[float, ...]:
     """Process 0's numbers, on every process.
 
     Args:
-      values: On process 0; as many of anything elsewhere.
+      values: The numbers of process 0; elsewhere any numbers, as many.
     """
     if jax.process_count() == 1:
         return tuple(values)

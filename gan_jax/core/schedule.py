@@ -63,7 +63,7 @@ def resolve(number: Number, total_steps: int) -> Number:
 
     Args:
       number: A number, or a schedule.
-      total_steps: Of the run.
+      total_steps: The number of steps of the run.
     """
     if not isinstance(number, Schedule) or not number.ends_with_the_run:
         return number

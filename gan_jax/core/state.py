@@ -88,7 +88,7 @@ def start(gan: Gan, seed: int | jax.Array) -> GanState:
 
     Args:
       gan: The game.
-      seed: As `init_state`.
+      seed: The seed, as of `init_state`.
     """
     # A program that runs once is not worth optimizing: on the CPU that took five times as long as
     # all the rest. Other platforms' compilers do not know the option.
@@ -102,7 +102,7 @@ def sampling_part(state: GanState, sampler: Sampler, *, ema: bool = True) -> Gan
     Args:
       state: A state, or its shapes.
       sampler: A sampler of its game.
-      ema: As `sampling_weights`.
+      ema: As in `sampling_weights`.
     """
     averaged = {name: state.ema[name] for name in sampler.networks if ema and name in state.ema}
     variables = {

@@ -81,7 +81,7 @@ def make_chunk(step: Callable[..., tuple[GanState, Metrics]]) -> Callable:
     """Several steps as one `lax.scan`.
 
     Args:
-      step: As `make_step` returns it.
+      step: The step, as `make_step` returns it.
 
     Returns:
       `chunk(state, inputs, resident=None) -> (state, metrics)`, where every array of `inputs` and

@@ -23,7 +23,7 @@ class Measured(NamedTuple):
     """What is kept of generated images.
 
     Attributes:
-      moments: Of their features.
+      moments: Moments of their features.
       logits: Sums for the Inception Score; None where it is not asked for.
       features: float32 [N, D]; None where no metric needs them.
     """
@@ -47,7 +47,7 @@ class Evaluator:
         """Fixes the protocol, and compiles the extractor at the first images.
 
         Args:
-          extractor: What computes features; the one that `reference` was made with.
+          extractor: The extractor of the features; the one that `reference` was made with.
           reference: The real images, with their features where `protocols.needs_features(names)`.
           names: Metrics, of `protocols.METRICS`.
           batch_size: Images at a time over all devices, rounded up to a multiple of their number.
@@ -75,7 +75,7 @@ class Evaluator:
         Args:
           batches: uint8 [B, H, W, C] in [0, 255], C 1 or 3, of any B.
           count: How many they are in all, at least 2.
-          title: Of the progress bar; empty for none.
+          title: Title of the progress bar; empty for none.
           positions: The place of each image in the Inception Score, whose splits are consecutive:
             a permutation [count] for images that come sorted; None for images in no order.
 

@@ -41,8 +41,8 @@ class Entry(NamedTuple):
     """Where the features and moments of certain images are kept.
 
     Attributes:
-      path: Of the files, without their endings.
-      key: What they are of, `{name: JSON value}`.
+      path: The path of the files, without their endings.
+      key: What the features depend on, `{name: JSON value}`.
     """
 
     path: Path
@@ -61,7 +61,7 @@ class Entry(NamedTuple):
         """Names the files by the identity of the data set, without reading the images.
 
         Args:
-          extractor: What computes the features.
+          extractor: The extractor of the features.
           dataset: The images.
           rows: Which of them, int [N]; None for all.
           array: The name of their array.

@@ -38,7 +38,7 @@ def make_extract(
     """A function from batches of images to their features, compiled once for each image size.
 
     Args:
-      extractor: What computes features.
+      extractor: The extractor of the features.
       batch_size: Images at a time over all devices, rounded up to a multiple of their number. Fewer
         are filled up, so that an image's features do not depend on how many others there are.
 
@@ -116,10 +116,10 @@ def extract(
     """Features of an array of images.
 
     Args:
-      extractor: What computes features.
+      extractor: The extractor of the features.
       images: uint8 [N, H, W, C], C being 1 or 3; an array or a memory map.
-      batch_size: As `make_extract`.
-      title: Of a progress bar on a terminal; empty for none.
+      batch_size: As in `make_extract`.
+      title: Title of a progress bar on a terminal; empty for none.
 
     Returns:
       `Features` with float32 [N, D] and float32 [N, K].
@@ -145,11 +145,11 @@ def progress(
     """Passes batches of `count` images on and reports progress: a bar, or lines.
 
     Args:
-      batches: What to pass on.
+      batches: The batches to pass on.
       count: Images in all.
-      title: Of the bar; empty for silence.
+      title: Title of the bar; empty for silence.
       interval: Seconds between two lines, where the output is no terminal.
-      file: Where to write; stderr by default.
+      file: The file to write to; stderr by default.
     """
     file = file or sys.stderr
     if not title:

@@ -88,12 +88,12 @@ def samples_protocol(
       reference: The real images.
       sampler: A sampler of the game.
       names: Metrics.
-      family: Of the run.
+      family: The family of the run.
       sampler_name: Its name in the game.
       image_shape: (H, W, C) of generated images.
       sources: `{array: identity of its data set}`, of the rows that the sampler reads.
-      precision: Of the networks' arithmetic, float32 or bfloat16.
-      count: Of generated images.
+      precision: Precision of the networks' arithmetic, float32 or bfloat16.
+      count: The number of generated images.
       seed: Seed of the inputs.
       options: Values of some of `sampler.options`.
       averaged: Whether weights, and the statistics that go with them, are moving averages.

@@ -19,7 +19,7 @@ class Reference(NamedTuple):
     """The features of real images.
 
     Attributes:
-      moments: Of the features.
+      moments: Moments of the features.
       features: float32 [N, D], a read-only memory map; None where they were not asked for.
       protocol: What they were computed from, `{name: JSON value}`.
     """
@@ -43,7 +43,7 @@ def make_reference(
     """Computes the features of real images, or reads what an earlier call kept.
 
     Args:
-      extractor: What computes features.
+      extractor: The extractor of the features.
       dataset: The data set.
       array: The name of its images to compare with.
       count: How many, chosen at random but always the same; 0 for all.
@@ -52,7 +52,7 @@ def make_reference(
       cache_dir: Where to keep results, by extractor and identity of the images; None for the place
         of decoded images.
       batch_size: Images at a time.
-      title: Of the progress bar.
+      title: Title of the progress bar.
 
     Raises:
       ValueError: If the data set has fewer than two images, or fewer than `count`.

@@ -26,10 +26,10 @@ def make_result(
 
     Args:
       scores: `{key: value}`.
-      protocol: What they depend on.
-      step: Of the checkpoint; None for images of unknown origin.
+      protocol: What the scores depend on.
+      step: The step of the checkpoint; None for images of unknown origin.
       count: Images that were scored.
-      seconds: That it took to generate and score them.
+      seconds: The time to generate and score them, in seconds.
       in_training: Whether the run scored itself.
 
     Returns:

@@ -31,9 +31,9 @@ class SampleEvaluator:
     """Scores the samples of a state; as `make_sample_evaluator` returns it.
 
     Attributes:
-      evaluator: Of the metrics, against the real images.
-      generate: Of the sampler, compiled.
-      inputs_of: From the numbers of images to their inputs.
+      evaluator: The evaluator of the metrics, against the real images.
+      generate: Generates the sampler's images, compiled.
+      inputs_of: Maps the numbers of images to their inputs.
       count: Images to generate.
       protocol: All that the scores depend on but the step.
     """
@@ -50,9 +50,9 @@ class SampleEvaluator:
         """The scores, by key; None if cancelled.
 
         Args:
-          weights: What the sampler reads.
+          weights: The weights that the sampler reads.
           cancelled: Asked between batches, whether to stop.
-          title: Of the progress bar; empty for none.
+          title: Title of the progress bar; empty for none.
         """
         batches = self.generate.numbered(weights, self.inputs_of, self.count)
         try:
@@ -67,12 +67,12 @@ class SampleEvaluator:
 
     @property
     def main_title(self) -> str:
-        """That score's name for people."""
+        """The title of that score."""
         return metrics.metric_title(self.evaluator.names[0], self.evaluator.extractor.name)
 
     @property
     def lower_is_better(self) -> bool:
-        """Of that score."""
+        """Whether a lower value of that score is better."""
         return self.evaluator.names[0] in protocols.LOWER_IS_BETTER
 
     @property
@@ -103,7 +103,7 @@ def make_evaluator(
     """Computes the features of the real images, or reads what is kept of them.
 
     Args:
-      extractor: What computes features.
+      extractor: The extractor of the features.
       streams: The data.
       array: The images to compare with: a sampler's `target`.
       names: Metrics; the first says which checkpoint is best.
@@ -149,11 +149,11 @@ def make_sample_evaluator(
     Args:
       evaluator: As `make_evaluator` makes it for the sampler's `target`.
       sampler: A sampler of the game.
-      weights: What it reads, or the shapes of it.
+      weights: The weights that it reads, or their shapes.
       streams: The data: rows that the sampler reads, and how often each label occurs.
-      family: Of the run.
+      family: The family of the run.
       sampler_name: Its name in the game.
-      precision: Of the networks' arithmetic.
+      precision: Precision of the networks' arithmetic.
       count: Images to generate.
       averaged: Whether weights, and the statistics that go with them, are moving averages.
       seed: Seed of the inputs.

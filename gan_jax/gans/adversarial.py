@@ -45,10 +45,12 @@ class OptimizerSettings:
     learning_rate: Number = setting(2e-4, "Learning rate; a number or a schedule.", above=0.0)
     b1: float = setting(0.5, "Adam's first moment, sgd's momentum.", least=0.0, below=1.0)
     b2: Number = setting(0.999, "Adam's second moment, rmsprop's decay.", least=0.0, below=1.0)
-    weight_decay: float = setting(0.0, "Of adamw.", least=0.0)
+    weight_decay: float = setting(0.0, "Weight decay of adamw.", least=0.0)
     gradient_clip: float = setting(0.0, "Global norm to clip gradients to; 0 for none.", least=0.0)
     schedule: str = setting(
-        "constant", "Of the learning rate: linear and cosine go to zero.", choices=SCHEDULES
+        "constant",
+        "Schedule of the learning rate: linear and cosine go to zero.",
+        choices=SCHEDULES,
     )
     decay_start: int = setting(0, "The step at which the decay begins.", least=0)
     decay_steps: int = setting(0, "Steps of the decay; 0: until the run's last.", least=0)
@@ -74,7 +76,7 @@ class PenaltySettings:
 
     name: str = setting("none", f"none, or of {', '.join(PENALTIES)}, joined by + for several.")
     weight: Number = setting(10.0, "Factor on each penalty; a number or a schedule.", least=0.0)
-    target: float = setting(1.0, "Gradient norm that gradient_penalty pulls to.", least=0.0)
+    target: float = setting(1.0, "Gradient norm at which gradient_penalty is 0.", least=0.0)
     one_sided: bool = setting(False, "Whether gradient_penalty punishes larger norms only.")
 
 
@@ -96,13 +98,15 @@ class Settings:
     )
     weight_clip: float = setting(0.0, "Bound on the critic's weights; 0 for none.", least=0.0)
     ema_decay: Number = setting(
-        0.0, "Of the generator's averaged weights; 0 for none.", least=0.0, below=1.0
+        0.0, "Decay of the generator's averaged weights; 0 for none.", least=0.0, below=1.0
     )
     penalty: PenaltySettings = setting(PenaltySettings(), "Gradient penalties.")
     discriminator: DiscriminatorSettings = setting(DiscriminatorSettings(), "The discriminator.")
-    generator_optimizer: OptimizerSettings = setting(OptimizerSettings(), "Of the generator.")
+    generator_optimizer: OptimizerSettings = setting(
+        OptimizerSettings(), "Optimizer of the generator."
+    )
     discriminator_optimizer: OptimizerSettings = setting(
-        OptimizerSettings(), "Of the discriminator."
+        OptimizerSettings(), "Optimizer of the discriminator."
     )
 
 
@@ -110,8 +114,8 @@ def build(settings: Settings, arrays: Mapping[str, ArraySpec], run: Run) -> Expe
     """Builds the experiment: one phase.
 
     Args:
-      settings: Of the family.
-      arrays: The data's; needs "image", and "label" for a conditional game.
+      settings: The settings of the family.
+      arrays: The arrays of the data; needs "image", and "label" for a conditional game.
       run: What the family must know of the run.
 
     Returns:

@@ -85,7 +85,7 @@ class Pair:
         return batch["label"] if self.num_classes else None
 
     def sampler(self) -> Sampler:
-        """How images are drawn from the trained generator."""
+        """How the trained generator generates images."""
         inputs: dict[str, Input] = {"z": Normal((self.latent_dim,))}
         if self.num_classes:
             inputs["label"] = Category(self.num_classes, labels="label")

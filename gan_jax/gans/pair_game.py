@@ -60,7 +60,8 @@ def make_pair_game(
       penalties: Added to the discriminator's loss.
       discriminator_steps: Updates of the discriminator per step (n_critic).
       feature_matching: Weight of feature matching in the generator's loss (Salimans et al. 2016).
-      ema_decay: Of the generator's moving average, a number or a function of the step; 0 for none.
+      ema_decay: Decay of the generator's moving average, a number or a function of the step;
+        0 for none.
       monitor_every: D(G(z)) after the generator's update is computed every so many steps; it costs
         a forward pass of both networks.
       axis_name: The mapped axis under pmap, else None.

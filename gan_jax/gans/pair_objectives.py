@@ -49,7 +49,7 @@ def discriminator_objective(pair: Pair, loss_name: str, loss, penalties: tuple[P
 
     Args:
       pair: The networks.
-      loss_name: Of the adversarial loss, for `summaries`.
+      loss_name: The name of the adversarial loss, for `summaries`.
       loss: The adversarial loss.
       penalties: Added to it.
     """
@@ -99,7 +99,7 @@ def generator_objective(pair: Pair, loss_name: str, loss, feature_matching: floa
 
     Args:
       pair: The networks.
-      loss_name: Of the adversarial loss, for `summaries`.
+      loss_name: The name of the adversarial loss, for `summaries`.
       loss: The adversarial loss.
       feature_matching: Weight of feature matching; 0 for none.
       axis_name: The mapped axis under pmap, else None.

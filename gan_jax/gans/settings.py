@@ -23,7 +23,7 @@ class Run:
     """What a family must know of the run.
 
     Attributes:
-      steps: Of the whole run.
+      steps: The number of steps of the whole run.
       batch_size: Examples per update, over all devices.
       precision: "float32" or "bfloat16", of the networks' arithmetic.
       axis_name: The mapped axis under pmap, else None.
@@ -195,7 +195,7 @@ class Tracked:
         Args:
           settings: The instance.
           reads: Where the dotted names of fields that are read are noted.
-          prefix: Of the names.
+          prefix: The prefix of the names.
         """
         self._settings, self._reads, self._prefix = settings, reads, prefix
 

@@ -22,10 +22,10 @@ class Restored:
       where: The run's folder.
       config: The experiment.
       info: What the run knows of its data.
-      name: Of the sampler.
-      sampler: As the phase that made the checkpoint has it.
-      weights: What the sampler reads.
-      step: Of the checkpoint.
+      name: The name of the sampler.
+      sampler: The sampler of the phase that made the checkpoint.
+      weights: The weights that the sampler reads.
+      step: The step of the checkpoint.
       averaged: Whether weights are moving averages.
       phase: The index of the phase that made the checkpoint.
     """
@@ -55,7 +55,8 @@ def load(
       path: The workdir of the run.
       step: The checkpoint; None for the newest that can be read.
       ema: Averaged weights, where the run has them.
-      best: From the checkpoint of the best score, which a run with `evaluate.every` keeps.
+      best: Whether to take the checkpoint of the best score, which a run with
+        `evaluate.every` keeps.
       sampler: Its name; None for the game's first.
 
     Raises:

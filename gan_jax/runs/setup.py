@@ -45,7 +45,7 @@ class Setup:
         """The inputs of a phase's steps.
 
         Args:
-          phase: Of the experiment.
+          phase: A phase of the experiment.
           rows: The examples of a batch that this process reads.
         """
         return data.make_feed(
@@ -151,7 +151,7 @@ def set_up(config: ConfigDict, *, streams: data.Streams | None = None) -> Setup:
     """Loads the data, where none is given, and builds the game.
 
     Raises:
-      ValueError: In one line, if the config asks for what does not exist or does not fit together.
+      ValueError: In one line, if the config asks for what does not exist or contradicts itself.
       OSError: If the data set is not available.
     """
     # A misspelled loss should not cost a download: first the game on arrays of likely shapes.

@@ -134,7 +134,7 @@ def create_or_resume(
     Args:
       path: The folder; made if it is not there.
       config: The experiment.
-      data: What sampling will have to know of the data.
+      data: What sampling needs to know of the data.
       steps_matter: Whether the run cannot be made longer; see `differences`.
 
     Returns:

@@ -38,9 +38,9 @@ class FixedGrid:
         Args:
           sampler: A sampler of the game.
           seed: Seed of the inputs, in 0..2**32 - 1.
-          classes: Of labels, which to show.
-          frequencies: As `sampling.inputs`.
-          rows: As `sampling.inputs`.
+          classes: The classes to show, for labels.
+          frequencies: As in `sampling.inputs`.
+          rows: As in `sampling.inputs`.
         """
         inputs_of = functools.partial(
             inputs, sampler, seed=seed, frequencies=frequencies, rows=rows
@@ -52,7 +52,7 @@ class FixedGrid:
         """Generates the grid.
 
         Args:
-          weights: What the sampler reads.
+          weights: The weights that the sampler reads.
           path: The PNG to write.
 
         Returns:

@@ -43,7 +43,7 @@ class Generate:
     Attributes:
       sampler: The sampler.
       compiled: `(weights, inputs of batch_size images) -> uint8 [batch_size, H, W, C]`.
-      devices: Where.
+      devices: The devices that compute.
       batch_size: Images at a time over all devices.
     """
 
@@ -56,7 +56,7 @@ class Generate:
         """Images of given inputs.
 
         Args:
-          weights: What the sampler reads.
+          weights: The weights that the sampler reads.
           inputs: `{name: array [N, ...]}`, as `sampling.inputs` returns them; N at least 1.
 
         Yields:
@@ -72,8 +72,8 @@ class Generate:
         """Images number 0 to `count` - 1; never are all of them in memory.
 
         Args:
-          weights: What the sampler reads.
-          inputs_of: From numbers int32 [B] to inputs, as
+          weights: The weights that the sampler reads.
+          inputs_of: Maps numbers int32 [B] to inputs, as
             `functools.partial(sampling.inputs, sampler, seed=0)`.
           count: Number of images.
 
@@ -143,8 +143,8 @@ def image_shape(
 
     Args:
       sampler: A sampler of the game.
-      weights: What it reads.
-      inputs: Of one image or more, as `sampling.inputs` returns them.
+      weights: The weights that it reads.
+      inputs: The inputs of one image or more, as `sampling.inputs` returns them.
       options: Values of some of `sampler.options`.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Grids of images: what their inputs are, and how they are put together."""
+"""Grids of images: their inputs, and how they are assembled."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class Grid(NamedTuple):
     Attributes:
       inputs: `{name: array [rows * columns, ...]}`, row by row.
       columns: Images in a row.
-      row_names: Of every row; empty for none.
-      column_names: Of every column; empty for none.
+      row_names: The name of every row; empty for none.
+      column_names: The name of every column; empty for none.
       sources: uint8 [rows, H, W, C], shown before the generated images of their row; or None.
     """
 
@@ -80,9 +80,9 @@ def grid_inputs(
 
     Args:
       sampler: A sampler of the game.
-      inputs_of: From numbers int32 [N] to inputs; see `sampling.inputs`.
+      inputs_of: Maps numbers int32 [N] to inputs; see `sampling.inputs`.
       columns: Images in a row; of a sampler that does nothing but transform source images one.
-      classes: Of labels, which to show.
+      classes: The classes to show, for labels.
       max_rows: Rows at most, where they are categories; None for no bound.
     """
     if name := sampler.first(Category):
@@ -122,12 +122,12 @@ def sweep_inputs(
 
     Args:
       sampler: A sampler of the game.
-      inputs_of: From numbers int32 [N] to inputs; see `sampling.inputs`.
+      inputs_of: Maps numbers int32 [N] to inputs; see `sampling.inputs`.
       name: The input: a category goes through its values; a number, or the first entry of a vector,
         through [low, high] where it is uniform and [-2, 2] where it is normal.
       rows: Rows, which are numbers.
       columns: Images in a row, at least 2, unless the input is a category.
-      classes: Of labels, which to show.
+      classes: The classes to show, for labels.
 
     Raises:
       ValueError: If there is no such input, if it has no values to go through, or if `columns` is
@@ -167,10 +167,10 @@ def interpolation_inputs(
 
     Args:
       sampler: A sampler of the game.
-      inputs_of: From numbers int32 [N] to inputs; see `sampling.inputs`.
+      inputs_of: Maps numbers int32 [N] to inputs; see `sampling.inputs`.
       rows: Rows; of a sampler with a category there is one for each of its values.
       columns: Images in a row, both ends included, at least 2.
-      classes: Of labels, which to show.
+      classes: The classes to show, for labels.
       max_rows: Rows at most, where they are categories; None for no bound.
 
     Raises:
@@ -202,11 +202,11 @@ def interpolation_inputs(
 
 
 def grid_image(generate: Generate, weights: Weights, grid: Grid) -> np.ndarray:
-    """Generates the images of a grid and puts them together.
+    """Generates the images of a grid and assembles them.
 
     Args:
-      generate: Of the sampler that the grid was made for.
-      weights: What the sampler reads.
+      generate: Generates images of the sampler that the grid was made for.
+      weights: The weights that the sampler reads.
       grid: The grid.
 
     Returns:

@@ -1,4 +1,4 @@
-"""What a run tells: metrics, progress, images, plots, tables. Generic over dicts and pytrees."""
+"""What a run reports: metrics, progress, images, plots, tables. Generic over dicts and pytrees."""
 
 from gan_jax.telemetry.metrics import (
     NOT_FINITE,

@@ -1,4 +1,4 @@
-"""``metrics.jsonl``: one JSON object a line, ``step`` first; and the check that losses are finite.
+"""``metrics.jsonl``: one JSON object per line, ``step`` first; the check that losses are finite.
 
 JSON has no NaN and no infinities, so they are written as the strings "NaN", "Infinity" and
 "-Infinity"; ``read_metrics`` gives them back as floats.
@@ -85,7 +85,7 @@ def read_metrics(path: str | os.PathLike) -> list[dict[str, Any]]:
       path: The file; it need not be there.
 
     Returns:
-      One dict a line, in the order of the file; without the last line where that is torn.
+      One dict per line, in the order of the file; without the last line where that is torn.
 
     Raises:
       ValueError: If a line before the last is not JSON.

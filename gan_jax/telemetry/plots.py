@@ -96,7 +96,7 @@ def _plot(metrics, labels, path, *, title: str, y_label: str, probability: bool 
         axes.plot(steps, values, color=color, alpha=0.25, linewidth=0.8)
         axes.plot(steps, _smoothed(values), color=color, label=label, linewidth=1.6, marker=marker)
     if probability:
-        axes.axhline(0.5, color="0.5", linestyle=":", linewidth=1, label="cannot tell (0.5)")
+        axes.axhline(0.5, color="0.5", linestyle=":", linewidth=1, label="chance (0.5)")
         axes.set_ylim(-0.02, 1.02)
     axes.set(title=title, xlabel="step", ylabel=y_label)
     axes.grid(alpha=0.25)

@@ -14,7 +14,7 @@ def say(text: str, *, file: IO[str] | None = None) -> None:
 
     Args:
       text: The line.
-      file: Where to; stdout by default.
+      file: The file to print to; stdout by default.
     """
     import tqdm
 
@@ -25,7 +25,7 @@ def say(text: str, *, file: IO[str] | None = None) -> None:
 class ProgressBar:
     """Steps done, steps/s, images/s, time left and a few metrics.
 
-    On a terminal this is one line that is drawn again and again; elsewhere (a file, a pipe, a
+    On a terminal this is one line that is rewritten again and again; elsewhere (a file, a pipe, a
     batch system's log) it is a new plain line every ``interval`` seconds and one at the end. Rates
     are those of the last updates of this process, so neither the compile nor the steps of an
     earlier run that was resumed count. A context manager; leaving it ends the bar.
@@ -48,8 +48,8 @@ class ProgressBar:
           start: The step it starts at, not 0 where it is resumed.
           enabled: Whether to show anything; only one process of several should.
           interval: Seconds between plain lines.
-          file: Where to; stderr by default.
-          clock: What tells the time, in seconds.
+          file: The file to print to; stderr by default.
+          clock: Returns the time in seconds.
         """
         self._steps, self._start, self._step = steps, start, start
         self._enabled, self._interval, self._clock = enabled, interval, clock
@@ -110,7 +110,7 @@ class ProgressBar:
         )
 
     def rates(self) -> tuple[float, float]:
-        """Returns (steps a second, images a second) over the last updates; 0 before the first."""
+        """Returns (steps/s, images/s) over the last updates; 0 before the first."""
         (then, first, images_then), (now, last, images_now) = self._seen[0], self._seen[-1]
         seconds = now - then
         if seconds <= 0:

@@ -21,7 +21,7 @@ def parameter_table(params: Mapping[str, Any]) -> str:
       params: {network: nested dict of arrays or ``jax.ShapeDtypeStruct``}.
 
     Returns:
-      A table a network (name, shape, dtype and size of each parameter, and the total), then the
+      One table per network (name, shape, dtype and size of each parameter, and the total), then the
       total of all, as text of several lines.
     """
     from clu import parameter_overview
@@ -38,7 +38,7 @@ def parameter_table(params: Mapping[str, Any]) -> str:
 
 
 def environment() -> dict[str, Any]:
-    """Describes where a number was measured: to be kept beside it.
+    """Describes where a number was measured: to be saved with it.
 
     Returns:
       A dict that JSON can hold: ``python``, the versions of the packages by name, ``platform``

@@ -1,6 +1,6 @@
 """The comparison of quality: what is run again, what is kept of it, and the table.
 
-main.py and the PyTorch worker here are small scripts whose scores tell what they were asked for;
+main.py and the PyTorch worker here are small scripts whose scores encode what they were asked for;
 nothing is trained. All but one test run them within this process, which is quick.
 """
 
@@ -50,8 +50,8 @@ if not evaluates:
     print("done")
 else:
     if "images" in flags:
-        step, drawn = json.loads(pathlib.Path(flags["images"]).read_text())
-        assert drawn == int(flags["num_images"])
+        step, count = json.loads(pathlib.Path(flags["images"]).read_text())
+        assert count == int(flags["num_images"])
         tenth = 0.1
     else:
         step, tenth = int(flags["checkpoints"]), 0.0
@@ -204,7 +204,7 @@ class TestCalls:
         assert torch["trained"]["environment"] == {"torch": "0"}
         lines = capsys.readouterr().out.splitlines()
         assert lines[0].startswith("FID (Toy), 8 generated against all real images")
-        # Best, its step, the last, steps a second.
+        # Best, its step, the last, steps per second.
         assert lines[2].split() == ["dcgan", "jax", "7994.000", "6", "7994.000", "5.00"]
         assert lines[3].split() == ["dcgan", "torch", "7994.100", "6", "7994.100", "10.00"]
 
@@ -335,7 +335,7 @@ class TestProcesses:
             "title": "KID (EfficientNet-Lite0)",
             "lower_is_better": True,
         }
-        with pytest.raises(quality.QualityError, match="the look at extractor and device ended"):
+        with pytest.raises(quality.QualityError, match="the check of extractor and device ended"):
             quality.look_round(options("--metrics=fd"))
         assert capfd.readouterr().err.startswith("error: unknown metric 'fd': did you mean 'fid'?")
 

@@ -1,4 +1,4 @@
-"""The start of a game, and what of its state drawing needs."""
+"""The start of a game, and what of its state a sampler needs."""
 
 import dataclasses
 

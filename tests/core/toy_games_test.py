@@ -382,7 +382,7 @@ def test_three_critic_steps_and_a_monitor():
     assert np.mean(metrics["disc"]["slope"][-50:]) == pytest.approx(1.0, abs=0.25)
 
 
-# Progressive growing: one game a phase, all blocks initialized at once.
+# Progressive growing: one game per phase, all blocks initialized at once.
 
 
 PHASE_STEPS = 10

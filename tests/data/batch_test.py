@@ -53,7 +53,7 @@ def test_every_update_is_augmented_with_a_key_of_its_own():
 
 
 def test_pairs_are_augmented_alike():
-    """Of a pair of an image with itself, of other channels, nothing tells the augmented apart."""
+    """A pair of an image and its own first channel is the same pair after augmentation."""
     specs = {"data": {"left": ArraySpec((6, 6, 3)), "right": ArraySpec((6, 6, 1))}}
     inputs = streamed(left=IMAGES, right=IMAGES[..., :1])
     plain = data.make_prepare(specs)(jax.random.key(2), inputs, None)

@@ -194,11 +194,11 @@ def test_a_damaged_newest_checkpoint(command_line, tiny, run, contents):
 
 
 def test_only_the_echo_of_a_failed_write_is_kept_off_the_terminal():
-    told = []
-    hook = orbax_manager._UnraisableHook(told.append)
+    reported = []
+    hook = orbax_manager._UnraisableHook(reported.append)
     for error in (RuntimeError("Event loop is closed"), RuntimeError("other"), ValueError("x")):
         hook(types.SimpleNamespace(exc_value=error))
-    assert [str(unraisable.exc_value) for unraisable in told] == ["other", "x"]
+    assert [str(unraisable.exc_value) for unraisable in reported] == ["other", "x"]
 
 
 @contextlib.contextmanager
@@ -263,13 +263,13 @@ def test_no_network_for_a_data_set_that_is_not_there(command_line, tiny, tmp_pat
 
 def test_a_folder_with_a_broken_image(command_line, tiny, tmp_path, monkeypatch, caplog):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    folder = tmp_path / "pictures"
+    folder = tmp_path / "images"
     folder.mkdir()
     outcome = command_line(
         *tiny, f"--workdir={tmp_path / 'run'}", f"--config.data.name=folder:{folder}"
     )
     assert_one_error(outcome, "holds no images")
-    (folder / "broken.png").write_bytes(b"no picture")
+    (folder / "broken.png").write_bytes(b"no image")
     outcome = command_line(
         *tiny, f"--workdir={tmp_path / 'run'}", f"--config.data.name=folder:{folder}"
     )

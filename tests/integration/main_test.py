@@ -1,6 +1,6 @@
 """main.py as a process: its exit status and what it prints where.
 
-What each mistake is told is in errors_test.py.
+The message of each mistake is tested in errors_test.py.
 """
 
 import pathlib

@@ -38,8 +38,8 @@ ARGUMENTS = (
     "--config.evaluate.num_images=24",
     "--config.evaluate.num_real=48",
 )
-# Runs main.py as `python main.py` does. HALT names a place, `sampled:8` say, at which it tells that
-# it is there and then waits for whatever comes.
+# Runs main.py as `python main.py` does. HALT names a place, `sampled:8` say, at which it prints
+# that it is there and then waits for whatever comes.
 _HALT = """
 import importlib.abc, os, pathlib, runpy, sys, time
 
@@ -184,7 +184,7 @@ def metrics_of(workdir):
     return [{k: v for k, v in line.items() if not k.startswith("time/")} for line in lines]
 
 
-def pictures_of(workdir):
+def samples_of(workdir):
     return {path.name: path.read_bytes() for path in sorted((workdir / "samples").iterdir())}
 
 
@@ -205,13 +205,13 @@ def assert_same_run(one, other):
     best = state_of(one, folder="checkpoint_best")
     assert best == state_of(other, folder="checkpoint_best")
     assert best[0] == progress["scores"]["best_step"]
-    assert pictures_of(one) == pictures_of(other)
-    assert list(pictures_of(one)) == [f"step_{n:08d}.png" for n in range(0, STEPS + 1, 8)]
+    assert samples_of(one) == samples_of(other)
+    assert list(samples_of(one)) == [f"step_{n:08d}.png" for n in range(0, STEPS + 1, 8)]
 
 
 def test_the_comparison_tells_runs_apart(uninterrupted):
-    pictures = list(pictures_of(uninterrupted).values())
-    assert len(set(pictures)) == len(pictures)
+    grids = list(samples_of(uninterrupted).values())
+    assert len(set(grids)) == len(grids)
     _, early, _ = state_of(uninterrupted, 8)
     _, late, _ = state_of(uninterrupted, STEPS)
     changed = {name for name in late if early[name] != late[name]}

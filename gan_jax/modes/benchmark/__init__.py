@@ -14,8 +14,10 @@ class Flags:
 
     config: Annotated[ConfigDict, "The experiment."]
     batch_sizes: Annotated[tuple[int, ...], "Batch sizes; the config's by default."] = ()
-    precisions: Annotated[tuple[str, ...], "Of float32 and bfloat16; the config's by default."] = ()
-    parallel_modes: Annotated[tuple[str, ...], "Of jit and pmap; the config's by default."] = ()
+    precisions: Annotated[
+        tuple[str, ...], "float32, bfloat16 or both; the config's by default."
+    ] = ()
+    parallel_modes: Annotated[tuple[str, ...], "jit, pmap or both; the config's by default."] = ()
     rounds: Annotated[int, "Timed calls of each case; the cases alternate."] = 5
     synthetic: Annotated[bool, "Noise instead of the config's data set."] = False
     json: Annotated[str | None, "A file for the numbers."] = None

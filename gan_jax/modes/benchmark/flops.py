@@ -1,7 +1,7 @@
 """Floating-point operations of a traced function, by the textbook count.
 
 A multiply-add is two operations. Matrix products and convolutions are counted, what is done
-element by element is not: it is a few per cent of a GAN's step and bound by memory.
+element by element is not: it is a few percent of a GAN's step and bound by memory.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ def count(function: Callable[..., Any], *args: Any) -> float:
     """Operations of `function(*args)`.
 
     A `lax.scan` counts as often as it runs. Of a `lax.cond` the cheapest branch counts, so a
-    player that moves only now and then is left out. The zeros that a transposed convolution puts
-    between its inputs are not multiplied and not counted.
+    player that trains only every few steps is left out. The zeros that a transposed convolution
+    puts between its inputs are not multiplied and not counted.
 
     Args:
       function: Pure.

@@ -1,6 +1,6 @@
 """How fast a config trains here: time, throughput, arithmetic and memory of its compiled steps.
 
-All cases of a call are compiled first and then timed in turn, round after round, together with a
+All cases of a call are compiled first and then timed in turn, round after round, along with a
 large matrix product: what disturbs the machine disturbs them alike, and the share of the peak is a
 ratio within a round.
 """
@@ -33,9 +33,9 @@ class Case:
     """One config, ready to be timed.
 
     Attributes:
-      name: What tells it from the other cases.
+      name: The name that distinguishes it from the other cases.
       settings: batch_size, precision, parallel, JSON-able.
-      steps: Steps a call.
+      steps: Steps per call.
       images: Real images that a call consumes, those of all critic steps.
       flops: Arithmetic of a call's matrix products and convolutions (`modes.benchmark.flops`).
       compile_seconds: Tracing, lowering and compiling.
@@ -163,7 +163,7 @@ def measure(cases: Sequence[Case], *, rounds: int) -> list[dict[str, Any]]:
       rounds: Timed calls of each, at least 1.
 
     Returns:
-      A JSON-able row a case: its settings, "milliseconds_per_step" (median), every round's
+      One JSON-able row per case: its settings, "milliseconds_per_step" (median), every round's
       "seconds", "images_per_second", "compile_seconds", "gigaflops_per_step", "peak_share" (of
       this machine's matrix product in the same precision times the number of devices, median of
       the rounds' ratios) and "peak_megabytes".
@@ -236,7 +236,7 @@ def benchmark(
 
     Args:
       config: The experiment; each empty list below stands for the config's own value.
-      batch_sizes: Examples a batch.
+      batch_sizes: Examples per batch.
       precisions: "float32", "bfloat16".
       parallel_modes: "jit", "pmap".
       rounds: Timed calls of each case.
@@ -248,7 +248,7 @@ def benchmark(
 
     Raises:
       ValueError: If `rounds` is below 1, or as `set_up`.
-      OSError: If the data set cannot be had or the JSON not written.
+      OSError: If the data set is not available or the JSON cannot be written.
     """
     if rounds < 1:
         raise ValueError(f"--rounds must be at least 1, not {rounds}")

@@ -53,7 +53,7 @@ def steps_of(where: workdir.Workdir, asked: str) -> Sequence[int | None]:
 
     Args:
       where: The run's folder.
-      asked: As the option `checkpoints` of `evaluate_run`.
+      asked: The value of the option `checkpoints` of `evaluate_run`.
 
     Raises:
       ValueError: If there is no such checkpoint.

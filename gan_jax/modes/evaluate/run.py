@@ -48,12 +48,12 @@ def evaluate_run(
     Args:
       path: The workdir of the run; what its checkpoints score is kept in its folder `evaluations`.
         None with `images` and `config`.
-      config: Whose data to compare with; None for the run's own.
+      config: The config whose data to compare with; None for the run's own.
       images: A folder of images or an `.npz` to score instead of checkpoints.
       checkpoints: "" for the newest, "all", "best", steps ("100,200") or a range ("100:2000", both
         ends included).
       sampler: Its name; None for the game's first. Images are compared with its target.
-      split: Of the data; empty for the config's.
+      split: The split of the data; empty for the config's.
       extractor: A name of `gan_jax.metrics.EXTRACTORS`.
       weights: Its file of weights; None for where it looks.
       names: Metrics, of `protocols.METRICS`.
@@ -63,7 +63,7 @@ def evaluate_run(
       ema: Averaged weights, where the run has them.
       seed: Seed of the inputs.
       batch_size: Images at a time over all devices.
-      json_path: Where to write a list of the results too.
+      json_path: The file for a list of the results as well.
 
     Returns:
       Each result, as `results.make_result` describes it.

@@ -17,9 +17,11 @@ class Flags:
     ] = None
     num_images: Annotated[int | None, "How many images to a folder or .npz; 64 by default."] = None
     checkpoint_step: Annotated[int | None, "The checkpoint; the newest by default."] = None
-    best: Annotated[bool, "From the checkpoint of the best score."] = False
+    best: Annotated[bool, "Take the checkpoint of the best score."] = False
     sampler: Annotated[str | None, "Which sampler, where the game has several; the first."] = None
-    split: Annotated[str, "Of the data that the sampler transforms; that of training."] = ""
+    split: Annotated[
+        str, "Split of the data that the sampler transforms; that of training by default."
+    ] = ""
     classes: Annotated[
         tuple[str, ...], "Names or labels; those that were trained on by default."
     ] = ()

@@ -43,9 +43,9 @@ def sample_run(
         `samples` folder.
       num_images: For a folder or `.npz`: how many, 64 by default.
       step: The checkpoint; None for the newest that can be read.
-      best: From the checkpoint of the best score, where the run keeps one.
+      best: Whether to take the checkpoint of the best score, where the run keeps one.
       sampler: Its name; None for the game's first.
-      split: Of the data that the sampler transforms; empty for the one that was trained on.
+      split: Split of the data that the sampler transforms; empty for the one that was trained on.
       classes: Names or labels, of all the data's classes. Empty: in a grid those trained on, in a
         folder or `.npz` as often as in the data.
       columns: Images in a row of a grid, 10 by default.
@@ -205,11 +205,11 @@ def _with_classes(
     """The same inputs but for the classes, which come in turn where some were asked for."""
 
     def with_classes(numbers: np.ndarray) -> dict[str, np.ndarray]:
-        turns = {
+        cycled = {
             name: np.asarray(labels, np.int32)[numbers % len(labels)]
             for name, labels in chosen.items()
         }
-        return {**inputs_of(numbers), **turns}
+        return {**inputs_of(numbers), **cycled}
 
     return with_classes
 

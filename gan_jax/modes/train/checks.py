@@ -29,7 +29,7 @@ def check_finite_params(step: int, params: PyTree) -> None:
     A finite loss can have a gradient that is not: what it made of the parameters is not kept.
 
     Args:
-      step: That they belong to.
+      step: The step that they belong to.
       params: `{network: tree}`, this process's copy.
 
     Raises:

@@ -1,4 +1,4 @@
-"""After which steps a run logs, draws and saves, and how many steps go to the device between."""
+"""After which steps a run logs, samples and saves, and how many steps go to the device between."""
 
 from __future__ import annotations
 
@@ -33,26 +33,26 @@ def sample_steps(
     examples_per_epoch: int,
     steps_per_call: int,
 ) -> frozenset[int]:
-    """The steps after which a grid is drawn: the regular ones, chosen epochs, first and last.
+    """The steps after which a grid is generated: the regular ones, chosen epochs, first and last.
 
     The last step of every phase is among them.
 
     Args:
-      experiment: What is trained.
+      experiment: The experiment that is trained.
       every: Steps between two regular grids; 0 for none.
-      epochs: Epochs whose end is drawn besides, at the next end of a call.
+      epochs: Epochs after whose end a grid is generated too, at the next end of a call.
       examples_per_epoch: Length of an epoch.
-      steps_per_call: As the function of that name.
+      steps_per_call: Steps per call, as the function of that name returns.
     """
     ends = (*experiment.starts[1:], experiment.steps)
-    drawn = {0, *ends}
+    sampled = {0, *ends}
     if every > 0:
-        drawn |= set(range(0, experiment.steps + 1, every))
+        sampled |= set(range(0, experiment.steps + 1, every))
     for epoch in epochs:
         wanted = math.ceil(epoch * examples_per_epoch)
         steps = range(experiment.steps + 1)
         end = bisect.bisect_left(steps, wanted, key=experiment.examples_before)
         if end <= experiment.steps:
             of_phase = next(last for last in ends if last >= end)
-            drawn.add(min(math.ceil(end / steps_per_call) * steps_per_call, of_phase))
-    return frozenset(drawn)
+            sampled.add(min(math.ceil(end / steps_per_call) * steps_per_call, of_phase))
+    return frozenset(sampled)

@@ -44,7 +44,7 @@ class Interrupt:
         signal.signal(signum, self._old.pop(signum))
 
     def requested(self) -> bool:
-        """Whether any process was asked to stop; all processes must ask together."""
+        """Whether any process was asked to stop; all processes must call it at once."""
         mine = self.signum is not None
         if jax.process_count() == 1:
             return mine

@@ -108,7 +108,7 @@ class Clock:
             self._last = (self._last[0] + seconds, self._last[1])
 
     def rates(self, step: int) -> dict[str, float]:
-        """Steps and real images a second, and seconds an epoch."""
+        """Steps and real images per second, and seconds per epoch."""
         if self._last is None or step == self._last[1]:
             return {}
         now, (then, last) = time.perf_counter(), self._last

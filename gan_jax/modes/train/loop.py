@@ -1,4 +1,4 @@
-"""The training loop: feeds the compiled steps, and looks after everything around them."""
+"""The training loop: feeds the compiled steps, logs, samples, evaluates and saves."""
 
 from __future__ import annotations
 

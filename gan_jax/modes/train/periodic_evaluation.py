@@ -105,7 +105,7 @@ class PeriodicEvaluation:
 
         Args:
           step: Its step.
-          state: On all devices.
+          state: The state on all devices.
           local_state: This process's copy.
           cancelled: Asked between batches, where there is one process.
 

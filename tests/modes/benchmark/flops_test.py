@@ -83,7 +83,7 @@ def test_both_forms_of_a_convolution_and_its_gradients(implementation, strides, 
             assert counted == 2 * expected
 
 
-# Multiply-adds an image, from the recipe: positions of the smaller image, 16 taps, channels.
+# Multiply-adds per image, from the recipe: positions of the smaller image, 16 taps, channels.
 GENERATOR = {
     "dense": 100 * 4 * 4 * 512,
     "4 to 8": 4 * 4 * 16 * 512 * 256,
@@ -119,14 +119,16 @@ def test_a_step_of_dcgan_by_hand(implementation, monkeypatch):
     generator, discriminator = sum(GENERATOR.values()), sum(DISCRIMINATOR.values())
     # On real and on fake: forward, gradient for the weights, gradient for what comes in, which an
     # image does not need.
-    discriminator_turn = generator + 2 * (3 * discriminator - DISCRIMINATOR["32 to 16"])
-    # Forward and back through the discriminator to the image, whose weights do not move; then the
+    discriminator_update = generator + 2 * (3 * discriminator - DISCRIMINATOR["32 to 16"])
+    # Forward and back through the discriminator to the image, whose weights do not train; then the
     # generator's two gradients, of which the latents need none.
-    generator_turn = 2 * discriminator + 3 * generator - GENERATOR["dense"]
-    np.testing.assert_allclose(counted, gigaflops(discriminator_turn + generator_turn), rtol=1e-12)
+    generator_update = 2 * discriminator + 3 * generator - GENERATOR["dense"]
+    np.testing.assert_allclose(
+        counted, gigaflops(discriminator_update + generator_update), rtol=1e-12
+    )
     assert round(counted, 1) == 105.4
-    # The design's 96.5 is of a step whose two turns share the generator's forward pass.
-    assert round(gigaflops(discriminator_turn + generator_turn - generator), 1) == 96.5
+    # The design's 96.5 is of a step whose two updates share the generator's forward pass.
+    assert round(gigaflops(discriminator_update + generator_update - generator), 1) == 96.5
 
 
 def test_a_chunk_is_its_steps():

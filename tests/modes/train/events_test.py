@@ -32,7 +32,7 @@ def experiment(*phases):
     return core.Experiment(tuple(core.Phase(gan, steps, batch) for steps, batch in phases))
 
 
-def drawn(phases, every=0, epochs=(), *, epoch=50_000, per_call=10):
+def sampled(phases, every=0, epochs=(), *, epoch=50_000, per_call=10):
     return events.sample_steps(
         experiment(*phases),
         every=every,
@@ -42,28 +42,28 @@ def drawn(phases, every=0, epochs=(), *, epoch=50_000, per_call=10):
     )
 
 
-def test_grids_are_drawn_regularly_first_last_and_after_chosen_epochs():
-    assert drawn([(40, 64)], 20) == {0, 20, 40}
-    assert drawn([(50, 64)], 20) == {0, 20, 40, 50}
-    assert drawn([(40, 64)]) == {0, 40}
+def test_grids_are_generated_regularly_first_last_and_after_chosen_epochs():
+    assert sampled([(40, 64)], 20) == {0, 20, 40}
+    assert sampled([(50, 64)], 20) == {0, 20, 40, 50}
+    assert sampled([(40, 64)]) == {0, 40}
     # An epoch ends after 781.25 steps, so in step 782, and the call with it ends after 790.
-    assert drawn([(1_000, 64)], 0, (1,)) == {0, 790, 1_000}
-    assert drawn([(1_000, 64)], 0, (1,), per_call=1) == {0, 782, 1_000}
+    assert sampled([(1_000, 64)], 0, (1,)) == {0, 790, 1_000}
+    assert sampled([(1_000, 64)], 0, (1,), per_call=1) == {0, 782, 1_000}
     # Later than the run.
-    assert drawn([(1_000, 64)], 0, (2,)) == {0, 1_000}
+    assert sampled([(1_000, 64)], 0, (2,)) == {0, 1_000}
 
 
 def test_an_epoch_that_ends_with_a_step_is_not_rounded_up():
     for epochs in range(1, 100):
-        found = drawn([(10_000, 49)], 0, (epochs,), epoch=49 * 7, per_call=1)
+        found = sampled([(10_000, 49)], 0, (epochs,), epoch=49 * 7, per_call=1)
         assert found == {0, 7 * epochs, 10_000}
 
 
 def test_grids_are_drawn_at_the_end_of_every_phase():
-    assert drawn([(15, 8), (25, 4)], 20) == {0, 15, 20, 40}
+    assert sampled([(15, 8), (25, 4)], 20) == {0, 15, 20, 40}
     # 12 steps of 8 and 1 of 4 are 100 examples; the call that they end in ends with the phase.
-    assert drawn([(12, 8), (25, 4)], 0, (1,), epoch=100, per_call=1) == {0, 12, 13, 37}
-    assert drawn([(12, 8), (25, 4)], 0, (1,), epoch=95, per_call=10) == {0, 12, 37}
+    assert sampled([(12, 8), (25, 4)], 0, (1,), epoch=100, per_call=1) == {0, 12, 13, 37}
+    assert sampled([(12, 8), (25, 4)], 0, (1,), epoch=95, per_call=10) == {0, 12, 37}
 
 
 @pytest.mark.parametrize(
