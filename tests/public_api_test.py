@@ -28,6 +28,11 @@ OURS = [
 ]
 
 
+def name_of(value):
+    """Part of a test's id: without an address, which differs between processes."""
+    return getattr(value, "__name__", str(value))
+
+
 @pytest.mark.parametrize("room", ROOMS)
 def test_a_room_lists_what_it_offers_in_order(room):
     module = importlib.import_module(f"gan_jax.{room}")
@@ -37,7 +42,7 @@ def test_a_room_lists_what_it_offers_in_order(room):
     assert all(hasattr(module, name) for name in module.__all__)
 
 
-@pytest.mark.parametrize(("room", "name", "found"), OURS, ids=lambda value: str(value)[:40])
+@pytest.mark.parametrize(("room", "name", "found"), OURS, ids=name_of)
 def test_what_is_public_is_documented(room, name, found):
     assert inspect.getdoc(found), f"gan_jax.{room}.{name}"
     if inspect.isfunction(found):
@@ -49,7 +54,7 @@ def test_what_is_public_is_documented(room, name, found):
 FUNCTIONS = [entry for entry in OURS if inspect.isfunction(entry[2])]
 
 
-@pytest.mark.parametrize(("room", "name", "found"), FUNCTIONS, ids=lambda value: str(value)[:40])
+@pytest.mark.parametrize(("room", "name", "found"), FUNCTIONS, ids=name_of)
 def test_keys_come_first_and_options_by_keyword(room, name, found):
     parameters = list(inspect.signature(found).parameters.values())
     by_place = [p for p in parameters if p.kind == inspect.Parameter.POSITIONAL_OR_KEYWORD]

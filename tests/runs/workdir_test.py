@@ -101,7 +101,7 @@ def test_what_makes_another_experiment(tmp_path, change, key):
     assert (tmp_path / "run" / "config.json").read_bytes() == before
 
 
-def test_the_number_of_keys_that_differ_is_told(tmp_path):
+def test_the_number_of_keys_that_differ_is_printed(tmp_path):
     create(tmp_path / "run", config(), DATA)
     with pytest.raises(workdir.WorkdirError, match="and 2 more keys differ"):
         workdir.check(tmp_path / "run", config(seed=1, model={"latent_dim": 2, "width": 0.5}))
