@@ -28,6 +28,11 @@ def optimizer(
 def schedule(kind: str, value: float, **options: Any) -> ConfigDict:
     """A number that changes with the step, wherever settings take a number or a schedule.
 
+    A config gives it in the place of a number so:
+
+        with config.ignore_type():
+            config.model.ema_decay = common.schedule("linear", 0.9, to=0.999)
+
     Args:
       kind: constant, linear or cosine.
       value: The number before it changes.
