@@ -49,7 +49,7 @@ def made_up(relative, formats_agree=True):
 @pytest.mark.parametrize(
     ("relative", "formats_agree", "status"), [(9e-5, True, 0), (2e-4, True, 1), (9e-5, False, 1)]
 )
-def test_the_status_tells_whether_the_bound_holds(
+def test_the_status_says_whether_the_bound_holds(
     relative, formats_agree, status, monkeypatch, tmp_path, capsys
 ):
     result = made_up(relative, formats_agree)

@@ -142,7 +142,7 @@ def test_truncation_may_be_off_or_wide():
     np.testing.assert_allclose(wide, normal, atol=2e-3)
 
 
-def test_truncation_of_low_precision_and_of_what_no_float_tells_from_certain():
+def test_truncation_of_low_precision_and_of_what_rounds_to_certain():
     normal = jnp.asarray([-40.0, -1.0, 1.0, 40.0], jnp.bfloat16)
     truncated = jax.jit(core.truncated_normal, static_argnums=1)(normal, 1.0)
     assert truncated.dtype == jnp.bfloat16

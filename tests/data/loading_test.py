@@ -481,7 +481,7 @@ def test_an_unwritable_cache_falls_back_to_memory(folder, tmp_path, cache_dir, c
     assert "in memory only" in caplog.text
 
 
-def test_a_full_disk_is_told(folder, cache_dir, monkeypatch):
+def test_a_full_disk_is_reported(folder, cache_dir, monkeypatch):
     def fsync(_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 

@@ -120,7 +120,7 @@ def test_checkpoints_are_scored_twice_alike_and_kept(unscored, command_line, tmp
     assert [result["scores"] for result in results(unscored)] == [x["scores"] for x in first]
 
 
-def test_the_protocol_tells_apart_what_cannot_be_compared(unscored, command_line):
+def test_the_protocol_distinguishes_what_cannot_be_compared(unscored, command_line):
     base = ("--mode=evaluate", f"--workdir={unscored}", "--metrics=fid", *SMALL)
     for more in ((), ("--noema",), ("--sample_seed=1",), ("--truncation=0.5",), ("--num_real=50",)):
         assert command_line(*base, *more).status == 0

@@ -209,7 +209,7 @@ def assert_same_run(one, other):
     assert list(samples_of(one)) == [f"step_{n:08d}.png" for n in range(0, STEPS + 1, 8)]
 
 
-def test_the_comparison_tells_runs_apart(uninterrupted):
+def test_the_comparison_distinguishes_runs(uninterrupted):
     grids = list(samples_of(uninterrupted).values())
     assert len(set(grids)) == len(grids)
     _, early, _ = state_of(uninterrupted, 8)

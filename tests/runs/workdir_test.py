@@ -34,7 +34,7 @@ def create(path, asked, data=DATA, *, steps_matter=False):
     return workdir.create_or_resume(path, asked, data, steps_matter=steps_matter)
 
 
-def test_a_workdir_tells_what_sampling_must_know(tmp_path):
+def test_a_workdir_holds_what_sampling_needs(tmp_path):
     asked = config(data={"classes": ("dog",)}, sample_epochs=(1, 25))
     where = create(tmp_path / "a" / "run", asked, DATA)
     held, data = workdir.load(tmp_path / "a" / "run")

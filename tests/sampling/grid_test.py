@@ -60,7 +60,7 @@ def test_rows_are_source_images_and_columns_other_noise(everything):
     assert_rows_alike(by_cell(grid, "z"))
 
 
-def test_without_noise_there_is_one_translation_beside_its_source(translate, weights):
+def test_without_noise_there_is_one_translation_next_to_its_source(translate, weights):
     grid = sampling.grid_inputs(translate, numbers_of(translate), columns=7)
     assert grid.columns == 1
     rows = ROWS["a"][np.arange(7) % 5]

@@ -59,7 +59,7 @@ def test_an_epoch_that_ends_with_a_step_is_not_rounded_up():
         assert found == {0, 7 * epochs, 10_000}
 
 
-def test_grids_are_drawn_at_the_end_of_every_phase():
+def test_grids_are_generated_at_the_end_of_every_phase():
     assert sampled([(15, 8), (25, 4)], 20) == {0, 15, 20, 40}
     # 12 steps of 8 and 1 of 4 are 100 examples; the call that they end in ends with the phase.
     assert sampled([(12, 8), (25, 4)], 0, (1,), epoch=100, per_call=1) == {0, 12, 13, 37}

@@ -78,7 +78,7 @@ def test_a_pair_of_a_player_that_did_not_train_is_not_reported():
     assert means["loss/generator"] == 2.5
 
 
-def test_players_that_report_one_name_are_told_apart():
+def test_players_that_report_one_name_are_distinguished():
     window = intervals.Window(game())
     values = {
         "critic": {"penalty": np.float32([1.0, 3.0])},
