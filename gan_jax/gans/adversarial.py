@@ -129,7 +129,9 @@ def build(settings: Settings, arrays: Mapping[str, ArraySpec], run: Run) -> Expe
     game = make_pair_game(
         _pair(settings, image.shape, num_classes, run),
         loss_name=settings.loss,
-        loss=losses.adversarial_loss(settings.loss, **_smoothing(settings)),
+        loss=losses.adversarial_loss(
+            settings.loss, axis_name=run.axis_name, **_smoothing(settings)
+        ),
         generator_optimizer=_optimizer(settings.generator_optimizer, run),
         discriminator_optimizer=_optimizer(
             settings.discriminator_optimizer, run, weight_clip=settings.weight_clip

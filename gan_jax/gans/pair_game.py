@@ -78,7 +78,7 @@ def make_pair_game(
             "discriminator",
             ("discriminator",),
             "discriminator",
-            discriminator_objective(pair, loss_name, loss, penalties),
+            discriminator_objective(pair, loss_name, loss, penalties, axis_name),
             updates=discriminator_steps,
         ),
         Player(

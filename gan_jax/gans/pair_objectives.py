@@ -44,7 +44,9 @@ def summaries(loss_name: str, **logits: jax.Array) -> dict[str, jax.Array]:
     return {f"critic/{name}": value.astype(jnp.float32).mean() for name, value in logits.items()}
 
 
-def discriminator_objective(pair: Pair, loss_name: str, loss, penalties: tuple[Penalty, ...]):
+def discriminator_objective(
+    pair: Pair, loss_name: str, loss, penalties: tuple[Penalty, ...], axis_name: str | None
+):
     """The discriminator's loss on real and generated images, with its penalties.
 
     Args:
@@ -52,6 +54,7 @@ def discriminator_objective(pair: Pair, loss_name: str, loss, penalties: tuple[P
       loss_name: The name of the adversarial loss, for `summaries`.
       loss: The adversarial loss.
       penalties: Added to it.
+      axis_name: The mapped axis under pmap, else None.
     """
 
     def objective(params: Any, context: Context) -> tuple[jax.Array, Aux]:
@@ -67,7 +70,7 @@ def discriminator_objective(pair: Pair, loss_name: str, loss, penalties: tuple[P
         metrics = summaries(loss_name, real=real_logits)
         critic = pair.critic(params, variables, labels, dropout_key)
         for penalty in penalties:
-            extra = _penalty(penalty, critic, real, fake, batch, penalty_key)
+            extra = _penalty(penalty, critic, real, fake, batch, penalty_key, axis_name)
             # The one penalty that most games have is called just so.
             name = "penalty" if len(penalties) == 1 else f"penalty/{penalty.name}"
             metrics[name] = extra
@@ -77,7 +80,7 @@ def discriminator_objective(pair: Pair, loss_name: str, loss, penalties: tuple[P
     return objective
 
 
-def _penalty(penalty: Penalty, critic, real, fake, batch, key) -> jax.Array:
+def _penalty(penalty: Penalty, critic, real, fake, batch, key, axis_name) -> jax.Array:
     if penalty.name == "gradient_penalty":
         return losses.interpolated_gradient_penalty(
             critic,
@@ -91,7 +94,7 @@ def _penalty(penalty: Penalty, critic, real, fake, batch, key) -> jax.Array:
         return losses.r1_penalty(critic, real)
     if penalty.name == "r2":
         return losses.r2_penalty(critic, fake)
-    return losses.dragan_penalty(critic, real, key=key)
+    return losses.dragan_penalty(critic, real, key=key, axis_name=axis_name)
 
 
 def generator_objective(pair: Pair, loss_name: str, loss, feature_matching: float, axis_name):
@@ -123,7 +126,7 @@ def generator_objective(pair: Pair, loss_name: str, loss, feature_matching: floa
         metrics = summaries(loss_name, fake_before=fake_logits)
         if matching:
             metrics["feature_matching"] = losses.feature_matching_loss(
-                jax.lax.stop_gradient(real_features), fake_features
+                jax.lax.stop_gradient(real_features), fake_features, axis_name=axis_name
             )
             value = value + feature_matching * metrics["feature_matching"]
         return value, Aux(metrics, {"generator": own})

@@ -18,8 +18,9 @@ class MinibatchDiscrimination(nn.Module):
     Attributes:
         kernels: Features to append, at least 1.
         kernel_dim: Dimensions that a distance is taken in.
-        axis_name: Name of the pmap axis over which the batch is spread, if any: closeness is then
-            to the examples of all devices.
+        axis_name: Name of the pmap axis over which the batch is divided: closeness is then to the
+            examples of all devices. With None it is to the examples of the array given: of the
+            whole batch under `jax.jit`, on a mesh too, but of the device's own share under pmap.
     """
 
     kernels: int

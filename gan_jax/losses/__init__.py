@@ -16,8 +16,12 @@ Conventions of the adversarial losses (`penalties.py` states those of the penalt
   +-1e4 and far beyond: until float32 cannot hold the logits' sum, or the sum of their squares for
   least squares.
 * Shapes and dtypes are checked while tracing; a violation raises ValueError.
-* Functions are pure, and work under `jax.jit`, `jax.grad` and `jax.vmap`. Under `jax.pmap` or
-  `shard_map` each device's result is the mean over its own shard.
+* Functions are pure, and work under `jax.jit`, `jax.grad` and `jax.vmap`. Under `jax.pmap` each
+  device's result is of its own share of the batch, and the mean of the devices' results and
+  gradients (`jax.lax.pmean`) is the whole batch's. Relativistic average losses, feature matching
+  and DRAGAN are not means over examples, and need `axis_name` for that. The same holds of
+  `shard_map` with `check_vma=False`; by default it sums the gradients of replicated parameters over
+  devices by itself: there, take the mean of the losses before differentiating.
 """
 
 from gan_jax.losses.adversarial import (

@@ -1,6 +1,7 @@
 """Both players' adversarial losses under one name, for whoever chooses them by a setting."""
 
 import difflib
+import functools
 import inspect
 from collections.abc import Callable
 from typing import NamedTuple
@@ -116,10 +117,12 @@ def _relativistic() -> AdversarialLoss:
     )
 
 
-def _relativistic_average() -> AdversarialLoss:
+def _relativistic_average(*, axis_name: str | None) -> AdversarialLoss:
     return AdversarialLoss(
-        relativistic.relativistic_average_discriminator_loss,
-        relativistic.relativistic_average_generator_loss,
+        functools.partial(
+            relativistic.relativistic_average_discriminator_loss, axis_name=axis_name
+        ),
+        functools.partial(relativistic.relativistic_average_generator_loss, axis_name=axis_name),
         generator_needs_real=True,
     )
 
@@ -143,7 +146,9 @@ def _nearest(wrong: str, valid: list[str]) -> str:
     return f" (did you mean {matches[0]!r}?)" if matches else ""
 
 
-def adversarial_loss(name: str, **options: chex.Numeric) -> AdversarialLoss:
+def adversarial_loss(
+    name: str, *, axis_name: str | None = None, **options: chex.Numeric
+) -> AdversarialLoss:
     """Looks up both players' losses of one game by name.
 
     | name                 | options                                        | needs real |
@@ -160,6 +165,8 @@ def adversarial_loss(name: str, **options: chex.Numeric) -> AdversarialLoss:
 
     Args:
         name: one of the names above, also listed in `ADVERSARIAL_LOSS_NAMES`.
+        axis_name: mapped axis that the batch is divided over, as under `jax.pmap`. Only
+            relativistic_average needs it; the others are means over examples.
         **options: label smoothing or targets, as in the functions of the same name.
             `generator_label` and `generator_target` are the generator's `label` and `target`.
             Labels in [0, 1], targets any finite number.
@@ -187,6 +194,9 @@ def adversarial_loss(name: str, **options: chex.Numeric) -> AdversarialLoss:
         )
     game = _GAMES[name]
     known = list(inspect.signature(game).parameters)
+    if "axis_name" in known:
+        known.remove("axis_name")
+        game = functools.partial(game, axis_name=axis_name)
     for option in options:
         if option not in known:
             raise ValueError(

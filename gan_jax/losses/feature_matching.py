@@ -4,10 +4,12 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from gan_jax.losses import _checks
+from gan_jax.losses import _checks, _reductions
 
 
-def feature_matching_loss(real_features: chex.Array, fake_features: chex.Array) -> jax.Array:
+def feature_matching_loss(
+    real_features: chex.Array, fake_features: chex.Array, *, axis_name: str | None = None
+) -> jax.Array:
     """Squared distance of the mean features of real and of generated images.
 
     ``||E[f(x)] - E[f(G(z))]||^2``, where f is an intermediate layer of the discriminator and the
@@ -20,6 +22,8 @@ def feature_matching_loss(real_features: chex.Array, fake_features: chex.Array) 
         real_features: floating point [N, ...], f of real images; wrap it in
             `jax.lax.stop_gradient` where it depends on what is trained.
         fake_features: floating point [M, ...], f of generated images.
+        axis_name: mapped axis that the batch is divided over, as under `jax.pmap`; the means are
+            then those of the whole batch.
 
     Returns:
         Scalar, float32 (float64 for float64 input), at least 0: a sum over all features.
@@ -41,4 +45,6 @@ def feature_matching_loss(real_features: chex.Array, fake_features: chex.Array) 
             "real_features and fake_features must be [N, ...] and [M, ...] alike beyond the first "
             f"axis, got shapes {real.shape} and {fake.shape}"
         )
-    return jnp.sum(jnp.square(jnp.mean(real, 0) - jnp.mean(fake, 0)))
+    real_mean = _reductions.batch_mean(real, axis_name, axis=0)
+    fake_mean = _reductions.batch_mean(fake, axis_name, axis=0)
+    return jnp.sum(jnp.square(real_mean - fake_mean))

@@ -23,7 +23,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from gan_jax.losses import _checks, _gradients
+from gan_jax.losses import _checks, _gradients, _reductions
 from gan_jax.losses._gradients import Critic
 
 
@@ -187,14 +187,15 @@ def dragan_penalty(
     noise_scale: chex.Numeric = 0.5,
     target: chex.Numeric = 1.0,
     one_sided: bool = False,
+    axis_name: str | None = None,
 ) -> jax.Array:
     """DRAGAN: gradient penalty in a neighbourhood of the real samples.
 
     E[(||grad critic(x)|| - target)^2] at x = real + alpha noise_scale std(real) noise
 
-    std(real) is one number, the population standard deviation over the whole batch given (on
-    several devices, each device's shard). Uniform noise and interpolation towards the perturbed
-    sample follow the authors' published code. The penalty looks at no generated sample.
+    std(real) is one number, the population standard deviation over the whole batch. Uniform noise
+    and interpolation towards the perturbed sample follow the authors' published code. The penalty
+    uses no generated sample.
 
     Args:
         critic: samples [B, ...] -> logits [B], [B, 1] or [B, h, w, 1]; see the module's notes.
@@ -206,6 +207,8 @@ def dragan_penalty(
         noise_scale: size of the neighbourhood in standard deviations, at least 0.
         target: norm wanted, at least 0.
         one_sided: whether norms below the target go free.
+        axis_name: mapped axis that the batch is divided over, as under `jax.pmap`; the standard
+            deviation is then that of the whole batch.
 
     Returns:
         The unweighted penalty [], float32, at least 0. The paper multiplies it by 10.
@@ -237,7 +240,7 @@ def dragan_penalty(
         alpha = jax.random.uniform(alpha_key, real.shape[:1], real.dtype)
     noise = _gradients.as_samples(noise, "noise").astype(real.dtype)
     _checks.same_shape(real, noise, "real and noise")
-    perturbed = real + noise_scale * jnp.std(real) * noise
+    perturbed = real + noise_scale * _reductions.batch_std(real, axis_name) * noise
     return _gradients.distance_to_target(
         critic, interpolate(real, perturbed, alpha), target, one_sided
     )

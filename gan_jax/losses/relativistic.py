@@ -7,7 +7,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from gan_jax.losses import _checks
+from gan_jax.losses import _checks, _reductions
 
 
 def _paired_difference(real_logits: chex.Array, fake_logits: chex.Array) -> jax.Array:
@@ -80,26 +80,29 @@ def relativistic_generator_loss(real_logits: chex.Array, fake_logits: chex.Array
     return jnp.mean(jax.nn.softplus(_paired_difference(real_logits, fake_logits)))
 
 
-def _average_game(winner: jax.Array, loser: jax.Array) -> jax.Array:
-    return jnp.mean(jax.nn.softplus(jnp.mean(loser) - winner)) + jnp.mean(
-        jax.nn.softplus(loser - jnp.mean(winner))
+def _average_game(winner: jax.Array, loser: jax.Array, axis_name: str | None) -> jax.Array:
+    winner_mean = _reductions.batch_mean(winner, axis_name)
+    loser_mean = _reductions.batch_mean(loser, axis_name)
+    return jnp.mean(jax.nn.softplus(loser_mean - winner)) + jnp.mean(
+        jax.nn.softplus(loser - winner_mean)
     )
 
 
 def relativistic_average_discriminator_loss(
-    real_logits: chex.Array, fake_logits: chex.Array
+    real_logits: chex.Array, fake_logits: chex.Array, *, axis_name: str | None = None
 ) -> jax.Array:
     """Discriminator's loss of the relativistic average GAN (RaGAN).
 
     -E[log sigmoid(real - E[fake])] - E[log(1 - sigmoid(fake - E[real]))]
     = E[softplus(E[fake] - real)] + E[softplus(fake - E[real])]
 
-    Each sample is compared with the mean of the other kind, taken over samples and patches. The
-    loss therefore depends on how a batch is split over devices.
+    Each sample is compared with the mean of the other kind, taken over samples and patches.
 
     Args:
         real_logits: logits of real samples [B, ...].
         fake_logits: logits of generated samples [B', ...].
+        axis_name: mapped axis that the batch is divided over, as under `jax.pmap`; samples are
+            then compared with the mean of the whole batch.
 
     Returns:
         The loss [], float32, at least 0.
@@ -121,11 +124,11 @@ def relativistic_average_discriminator_loss(
         GAN, 2018, arXiv:1807.00734, section 4.
     """
     real, fake = _checks.logits_pair(real_logits, fake_logits)
-    return _average_game(real, fake)
+    return _average_game(real, fake, axis_name)
 
 
 def relativistic_average_generator_loss(
-    real_logits: chex.Array, fake_logits: chex.Array
+    real_logits: chex.Array, fake_logits: chex.Array, *, axis_name: str | None = None
 ) -> jax.Array:
     """Generator's loss of the relativistic average GAN (RaGAN).
 
@@ -135,6 +138,8 @@ def relativistic_average_generator_loss(
     Args:
         real_logits: logits of real samples [B, ...].
         fake_logits: logits of generated samples [B', ...].
+        axis_name: mapped axis that the batch is divided over, as under `jax.pmap`; samples are
+            then compared with the mean of the whole batch.
 
     Returns:
         The loss [], float32, at least 0.
@@ -156,4 +161,4 @@ def relativistic_average_generator_loss(
         GAN, 2018, arXiv:1807.00734, section 4.
     """
     real, fake = _checks.logits_pair(real_logits, fake_logits)
-    return _average_game(fake, real)
+    return _average_game(fake, real, axis_name)
