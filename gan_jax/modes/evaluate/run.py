@@ -92,7 +92,7 @@ def evaluate_run(
     count = num_images or (files.count if files else DEFAULT_NUM_IMAGES)
     if files and count > files.count:
         raise ValueError(f"--num_images={count}: {images} holds {files.count} images")
-    chosen_extractor = metrics.make_extractor(extractor, weights=weights)
+    extracts = metrics.make_extractor(extractor, weights=weights)
     streams = setup.load_streams(config, split=split)
     target = first.sampler.target if first else checks.target_of(config, streams, sampler)
     dataset = samples.stream_of(streams, target)
@@ -103,7 +103,7 @@ def evaluate_run(
         checks.check_labels(first, streams)
         checks.check_sampler(first, streams, options, seed)
     evaluator = samples.make_evaluator(
-        chosen_extractor,
+        extracts,
         streams,
         target,
         names,
@@ -112,9 +112,9 @@ def evaluate_run(
         cache_dir=config.data.cache_dir or None,
         batch_size=batch_size,
     )
-    if "fid" in names and min(count, num_real or len(dataset)) <= chosen_extractor.feature_dim:
+    if "fid" in names and min(count, num_real or len(dataset)) <= extracts.feature_dim:
         telemetry.say(
-            f"warning: FID of no more images than features ({chosen_extractor.feature_dim}) is mostly "
+            f"warning: FID of no more images than features ({extracts.feature_dim}) is mostly "
             "bias: compare it only with FIDs of the same counts"
         )
     if files:
