@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 import time
@@ -11,7 +12,7 @@ from typing import Any
 import jax
 from ml_collections import ConfigDict
 
-from gan_jax import core, evaluation, telemetry
+from gan_jax import core, evaluation, sampling, telemetry
 from gan_jax.checkpoint import Checkpointer, CheckpointError
 from gan_jax.core import processes
 from gan_jax.evaluation import history, protocols, results
@@ -140,7 +141,11 @@ class PeriodicEvaluation:
     ) -> tuple[dict[str, float], bool] | None:
         """The scores, and whether the state is to be kept as the best; None if cancelled."""
         start = time.perf_counter()
-        sampler = self._evaluate.generate.sampler
+        sampler = self._experiment.reached(step).gan.samplers[self._experiment.default_sampler]
+        if sampler is not self._evaluate.generate.sampler:
+            # Another phase, whose images have the same size: its own sampler, the same protocol.
+            generate = sampling.make_generate(sampler)
+            self._chosen = dataclasses.replace(self._evaluate, generate=generate), self._history
         scores = self._evaluate(core.sampling_weights(state, sampler), cancelled=cancelled)
         if scores is None:
             return None
