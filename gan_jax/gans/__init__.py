@@ -58,7 +58,8 @@ def build(
     chosen, reads = read_settings(family, model), set[str]()
     experiment = FAMILIES[family].build(settings.Tracked(chosen, reads), arrays, run)
     settings.check_all_read(chosen, reads)
-    return dataclasses.replace(experiment, ends_with_the_run=bool(run.resolved))
+    ends = experiment.ends_with_the_run or bool(run.resolved)
+    return dataclasses.replace(experiment, ends_with_the_run=ends)
 
 
 def defaults(family: str) -> dict[str, Any]:

@@ -230,6 +230,15 @@ def test_only_a_schedule_that_ends_with_the_run_makes_a_longer_run_another(build
     assert resolved[-1].steps == 300
 
 
+def test_a_family_may_say_itself_that_a_longer_run_is_another(build, monkeypatch):
+    def halves(settings, arrays, run):
+        half = core.Phase(game(), run.steps // 2, run.batch_size)
+        return core.Experiment((half, half), ends_with_the_run=True)
+
+    monkeypatch.setitem(gans.FAMILIES, "halves", gans.Family(Toy, halves))
+    assert gans.build("halves", {}, {}, gans.Run(steps=10, batch_size=8)).ends_with_the_run
+
+
 def test_an_unknown_family_is_named_with_the_nearest():
     with pytest.raises(ValueError, match="unknown family 'adversarail': did you mean 'adversar"):
         gans.build("adversarail", {}, {}, gans.Run(steps=1, batch_size=1))
