@@ -90,13 +90,16 @@ def as_dict(settings: Any) -> dict[str, Any]:
     }
 
 
-def read(cls: type, values: Mapping[str, Any], *, prefix: str = "config.model") -> Any:
+def read(
+    cls: type, values: Mapping[str, Any], *, prefix: str = "config.model", default: Any = None
+) -> Any:
     """Makes an instance of a settings dataclass from a config's values.
 
     Args:
       cls: The dataclass.
       values: `{field: value}`, nested; what is missing has its default.
       prefix: How messages name the place of `values`.
+      default: The instance whose fields are the defaults; None for those of `cls`.
 
     Returns:
       The instance.
@@ -113,14 +116,14 @@ def read(cls: type, values: Mapping[str, Any], *, prefix: str = "config.model") 
         name: _convert(hints[name], fields[name], values[name], f"{prefix}.{name}")
         for name in values
     }
-    return cls(**found)
+    return cls(**found) if default is None else dataclasses.replace(default, **found)
 
 
 def _convert(hint: Any, field: dataclasses.Field, value: Any, key: str) -> Any:
     if isinstance(hint, type) and dataclasses.is_dataclass(hint):
         if not isinstance(value, Mapping) and not hasattr(value, "items"):
             raise ValueError(f"{key} is a group of keys, not {value!r}")
-        return read(hint, dict(value.items()), prefix=key)
+        return read(hint, dict(value.items()), prefix=key, default=field.default)
     if hint == Number and hasattr(value, "items"):
         return _schedule(field, dict(value.items()), key)
     value = _typed(hint, value, key)

@@ -28,6 +28,7 @@ class Toy:
     bound: float | None = setting(None, "None is off.", above=0.0)
     rate: core.Number = setting(0.1, "A number or a schedule.", above=0.0)
     group: Group = setting(Group(), "A group of keys.")
+    other: Group = setting(Group(weight=0.5), "Another, with a default of its own.")
 
 
 def read(**values):
@@ -41,6 +42,12 @@ def test_defaults_and_values():
     # A whole number is a real one, and from here on is one.
     assert isinstance(found.width, float)
     assert read(bound=None).bound is None
+
+
+def test_what_is_missing_of_a_group_has_the_default_of_that_group():
+    found = read(group={"one_sided": True}, other={"one_sided": True})
+    assert found.group == Group(one_sided=True)
+    assert found.other == Group(weight=0.5, one_sided=True)
 
 
 def test_a_config_holds_the_fields_and_is_read_back():
