@@ -18,7 +18,7 @@ def optimizer(
     name: str = "adam", learning_rate: float = 2e-4, b1: float = 0.5, b2: float = 0.999
 ) -> ConfigDict:
     """Settings of one player's optimizer in the family adversarial."""
-    config = ConfigDict(gans.defaults("adversarial")["generator_optimizer"])
+    config = _model(gans.defaults("adversarial")["generator_optimizer"])
     config.update(name=name, learning_rate=learning_rate, b2=b2)
     if name != "rmsprop":
         config.b1 = b1
@@ -43,6 +43,11 @@ def schedule(kind: str, value: float, **options: Any) -> ConfigDict:
     return ConfigDict({**config, "start": 0, "steps": 0, "warmup": 0, **options})
 
 
+def _model(values: dict[str, Any]) -> ConfigDict:
+    # A number may give way to a schedule, which is a group; the family's settings check the types.
+    return ConfigDict(values, type_safe=False)
+
+
 def base(name: str, family: str = "adversarial") -> ConfigDict:
     """The defaults: of the family's model, on CIFAR-10.
 
@@ -53,7 +58,7 @@ def base(name: str, family: str = "adversarial") -> ConfigDict:
     config = ConfigDict()
     config.name = name  # of the experiment, as in results and reports
     config.family = family  # a name of gan_jax.gans.FAMILIES
-    config.model = ConfigDict(gans.defaults(family))
+    config.model = _model(gans.defaults(family))
 
     config.steps = 23_450  # of the whole run; raise it to continue a run
     config.batch_size = 64  # over all devices

@@ -121,9 +121,7 @@ def test_the_number_of_keys_that_differ_is_printed(tmp_path):
 )
 def test_a_schedule_to_the_end_fixes_the_end(tmp_path, model, matter):
     asked = config(steps=10)
-    # A number gives way to a group.
-    with asked.unlocked(), asked.ignore_type():
-        asked.model.update(model)
+    asked.model.update(model)
     experiment = experiment_of(asked, {"image": core.ArraySpec((32, 32, 3))})
     assert experiment.ends_with_the_run == matter
     create(tmp_path / "run", asked, steps_matter=experiment.ends_with_the_run)
