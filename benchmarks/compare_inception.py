@@ -4,7 +4,8 @@
 
 lets torch-fidelity's network make the weights, PyTorch write them in both of its formats, and both
 networks extract from the same images: noise and real ones of 32, 75 and 299 pixels, and noise that
-is not square. Prints a table of the largest differences. The status is 0 if all are within the bound.
+is not square. Prints a table of the largest differences. The status is 0 if all are within the
+bound.
 """
 
 import argparse

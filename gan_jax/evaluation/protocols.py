@@ -109,7 +109,6 @@ def samples_protocol(
         "options": {**sampler.options, **options},
         "precision": precision,
         "weights": "averaged" if averaged else "raw",
-        "statistics": "averaged" if averaged else "raw",
         "categories": {
             name: "uniform" if one.labels is None else "as often as in the real images"
             for name, one in sampler.inputs.items()

@@ -145,7 +145,7 @@ def test_the_protocol_says_all_that_a_score_depends_on(evaluator_of):
     assert base["categories"] == {"label": "as often as in the real images"}
     assert base["options"] == {"truncation": None}
     assert base["fake_shape"] == [8, 8, 3]
-    assert (base["weights"], base["statistics"]) == ("raw", "raw")
+    assert base["weights"] == "raw"
     others = [
         protocol(seed=1),
         protocol(count=51),
