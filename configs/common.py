@@ -30,8 +30,7 @@ def schedule(kind: str, value: float, **options: Any) -> ConfigDict:
 
     A config gives it in the place of a number so:
 
-        with config.ignore_type():
-            config.model.ema_decay = common.schedule("linear", 0.9, to=0.999)
+        config.model.ema_decay = common.schedule("linear", 0.9, to=0.999)
 
     Args:
       kind: constant, linear or cosine.
