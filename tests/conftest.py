@@ -1,13 +1,16 @@
 """Settings of every test: four CPU devices, and JAX's own bug detectors switched on."""
 
 import os
+import shutil
+import tempfile
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
-# The persistent compilation cache is off, in this process and in those that it starts: JAX writes
-# an entry in place, so another process, or a start after a kill, may read half of one.
-os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"
 # Nearly all that the tests wait for is compilation, and half of that is LLVM's optimization.
 os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "true"
+# JAX writes an entry of its compilation cache in place: another process may read half of it. So
+# processes that tests start have no cache; that of this process is its own, see below.
+os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"
+os.environ.pop("JAX_COMPILATION_CACHE_DIR", None)
 
 import jax
 
@@ -17,6 +20,27 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
+
+
+def pytest_configure():
+    """Many tests train the same tiny run: each process of tests compiles its steps once."""
+    folder = tempfile.mkdtemp(prefix=f"gan_jax_tests_{os.getpid()}_")
+    jax.config.update("jax_compilation_cache_dir", folder)
+    jax.config.update("jax_enable_compilation_cache", True)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def pytest_unconfigure():
+    shutil.rmtree(jax.config.jax_compilation_cache_dir, ignore_errors=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cache_of_the_session(tmp_path_factory):
+    """Decoded images and downloaded weights are neither read from nor kept in the user's home."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture

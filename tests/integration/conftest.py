@@ -7,6 +7,7 @@ import pathlib
 
 import pytest
 
+from gan_jax import telemetry
 from gan_jax.cli.main import main
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -40,12 +41,21 @@ class Outcome:
 
 @pytest.fixture
 def command_line(monkeypatch):
-    """`command_line("--flag=value", ...) -> Outcome`."""
+    """`command_line("--flag=value", ..., plots=False) -> Outcome`.
+
+    Plots take a good part of a tiny run's time: they are drawn only if asked for.
+    """
     monkeypatch.chdir(ROOT)
 
-    def call(*arguments):
+    def call(*arguments, plots=False):
         out, err = io.StringIO(), io.StringIO()
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        with (
+            monkeypatch.context() as patch,
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+        ):
+            if not plots:
+                patch.setattr(telemetry, "plot_groups", lambda metrics, folder: [])
             status = main(["main.py", *arguments])
         return Outcome(status, out.getvalue(), err.getvalue())
 

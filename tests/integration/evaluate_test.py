@@ -38,6 +38,7 @@ def run(_trained, command_line, tiny, tmp_path):
             "--config.evaluate.num_images=32",
             "--config.evaluate.patience=1",
             f"--workdir={_trained}",
+            plots=True,
         )
         assert outcome.status == 0, outcome.err
         (_trained / "said").write_text(outcome.out)
@@ -77,6 +78,7 @@ def test_a_run_scores_itself_and_keeps_its_best_checkpoint(run):
     assert f"step {best['step']}: FID (toy)" in said
     assert "evaluated every 5 steps: 32 generated against" in said
     assert all(len(line["score_protocol"]) == 16 for line in lines)
+    assert {path.name for path in (run / "plots").iterdir()} == {"loss.png", "probability.png"}
 
 
 def test_the_best_checkpoint_has_the_score_that_training_gave_it(run, command_line):
