@@ -145,9 +145,8 @@ def create_or_resume(
         are no run. Nothing in it has been touched then.
     """
     check(path, config)
+    check_data(path, data)
     workdir = Workdir(Path(path))
-    if workdir.config.exists():
-        _check_data(workdir, data)
     workdir.path.mkdir(parents=True, exist_ok=True)
     content = {"config": _plain(config), "data": data.streams, "steps_matter": steps_matter}
     write_json_atomically(workdir.config, content)
@@ -187,8 +186,15 @@ def _is_leftover(file: Path) -> bool:
     return file.name.startswith(".config.json.")
 
 
-def _check_data(workdir: Workdir, data: DataInfo) -> None:
-    """Refuses to go on with other data than the run began with: its order would be another."""
+def check_data(path: str | Path, data: DataInfo) -> None:
+    """Refuses to go on with other data than the run began with: its order would be another.
+
+    Raises:
+      WorkdirError: If the folder holds a run on other data. Nothing in it is touched.
+    """
+    workdir = Workdir(Path(path))
+    if not workdir.config.exists():
+        return
     known = _read(workdir.config)["data"]
     new = json.loads(json.dumps(data.streams))
     if list(known) != list(new):

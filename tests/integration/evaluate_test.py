@@ -372,6 +372,25 @@ def test_the_best_of_another_protocol_is_set_aside(train, tmp_path):
         assert checkpointer.all_steps() == [8]
 
 
+def test_a_start_that_is_refused_sets_no_best_aside(run, command_line, tiny, contents):
+    other = (
+        *tiny,
+        f"--workdir={run}",
+        "--config.evaluate.every=5",
+        "--config.evaluate.extractor=toy",
+        "--config.evaluate.num_images=50",
+    )
+    before = contents(run)
+    assert_one_error(command_line(*other, "--config.steps=10"), "beyond its 10 steps")
+    assert contents(run) == before
+    config = json.loads((run / "config.json").read_text())
+    config["data"]["data"]["size"] = 1796
+    (run / "config.json").write_text(json.dumps(config))
+    before = contents(run)
+    assert_one_error(command_line(*other), "the data set has changed")
+    assert contents(run) == before
+
+
 def test_a_score_that_is_no_number_is_shown_and_never_the_best(train, tmp_path):
     outcome, _ = train({4: float("nan"), 8: 5.0, 12: 6.0, 16: 7.0, 20: 8.0})
     assert "FID (toy) nan, best none is a number yet" in outcome.out

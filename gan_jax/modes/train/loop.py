@@ -62,6 +62,7 @@ def train(config: ConfigDict, path: str, *, interrupt: Interrupt | None = None) 
     check_numbers(config)
     workdir.check(path, config)
     setup = set_up(config)
+    workdir.check_data(path, setup.data_info)
     where = workdir.Workdir(Path(path))
     with (
         Checkpointer(where.checkpoints, keep=config.keep_checkpoints) as checkpointer,
@@ -88,6 +89,7 @@ class _Loop:
         self.compiled = compile_steps(setup, self.phase)
         self.state, progress = self._start()
         self.step = int(self.state.step)
+        self._check_steps()
         self.window = Window(self.phase.gan, progress.get("window"))
         self.metrics, self.grids = telemetry.MetricsLog(where.metrics), Grids(setup, where)
         self.evaluation: PeriodicEvaluation | None = None
@@ -130,14 +132,16 @@ class _Loop:
                 telemetry.say(f"warning: {warning}")
         return self.compiled.put_state(local(state)), progress
 
+    def _check_steps(self) -> None:
+        if self.step > self.experiment.steps:
+            raise ValueError(
+                f"the run is at step {self.step} already, beyond its {self.experiment.steps} "
+                "steps: raise config.steps to train on"
+            )
+
     def run(self) -> Trained:
         """Trains to the end or to an interruption."""
         first, last = self.step, self.experiment.steps
-        if first > last:
-            raise ValueError(
-                f"the run is at step {first} already, beyond its {last} steps: raise config.steps "
-                "to train on"
-            )
         if self.main:
             workdir.create_or_resume(
                 self.where.path,
