@@ -114,9 +114,13 @@ class Experiment:
         """The phase that takes the step after `step` finished ones; at the end, the last."""
         return bisect.bisect_right(self.starts, step) - 1
 
-    def reached(self, step: int) -> Phase:
+    def index_reached(self, step: int) -> int:
         """The phase that took the last of `step` finished steps: a checkpoint's of that step."""
-        return self.phases[self.index(max(0, step - 1))]
+        return self.index(max(0, step - 1))
+
+    def reached(self, step: int) -> Phase:
+        """The phase with that index."""
+        return self.phases[self.index_reached(step)]
 
     def examples_before(self, step: int) -> int:
         """Rows of every stream of the data that `step` finished steps have consumed.

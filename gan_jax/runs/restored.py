@@ -77,11 +77,11 @@ def load(
     gan = experiment.phases[0].gan
     state = jax.eval_shape(lambda: core.init_state(gan, config.seed))
     with Checkpointer(where.best if best else where.checkpoints) as checkpointer:
-        template = core.sampling_part(state, samplers[name], ema=ema)
+        template = core.sampling_part(state, _of_all_phases(experiment, name), ema=ema)
         found, part, _, warnings = checkpointer.restore(template, step, partial=True)
     for warning in warnings:
         telemetry.say(f"warning: {warning}")
-    phase = experiment.index(max(0, found - 1))
+    phase = experiment.index_reached(found)
     chosen = experiment.phases[phase].gan.samplers[name]
     return Restored(
         where,
@@ -93,6 +93,19 @@ def load(
         found,
         averaged=bool(part.ema),
         phase=phase,
+    )
+
+
+def _of_all_phases(experiment: core.Experiment, name: str) -> core.Sampler:
+    """The first phase's sampler, but reading what that of any phase reads.
+
+    Which phase made a checkpoint is known only once it has been read.
+    """
+    samplers = [phase.gan.samplers[name] for phase in experiment.phases]
+    return dataclasses.replace(
+        samplers[0],
+        networks=tuple(dict.fromkeys(n for one in samplers for n in one.networks)),
+        memory=tuple(dict.fromkeys(n for one in samplers for n in one.memory)),
     )
 
 

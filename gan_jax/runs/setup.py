@@ -25,11 +25,14 @@ class Setup:
       config: The experiment.
       streams: What it trains on.
       experiment: Its phases.
+      sampled: The same for its samplers, which are called outside of the compiled steps: no mapped
+        axis is known there.
     """
 
     config: ConfigDict
     streams: data.Streams
     experiment: core.Experiment
+    sampled: core.Experiment
 
     @property
     def data_info(self) -> DataInfo:
@@ -161,7 +164,7 @@ def set_up(config: ConfigDict, *, streams: data.Streams | None = None) -> Setup:
     experiment = experiment_of(config, specs)
     _check_batches(experiment)
     _check_samplers(experiment, specs)
-    setup = Setup(config, streams, experiment)
+    setup = Setup(config, streams, experiment, experiment_of(config, specs, parallel="jit"))
     setup.feed(experiment.phases[0])  # Refuses a placement that there is not.
     return setup
 

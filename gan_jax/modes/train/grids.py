@@ -21,7 +21,7 @@ class Grids:
           setup: The run.
           where: Its folder.
         """
-        self._experiment, self._where = setup.experiment, where
+        self._experiment, self._where = setup.sampled, where
         self._info, self._seed = setup.data_info, setup.config.seed
         self._arrays = {
             name: array for data in setup.streams.values() for name, array in data.arrays.items()
@@ -38,7 +38,7 @@ class Grids:
         Yields:
           (title, uint8 [H, W, C]) of every sampler.
         """
-        index = self._experiment.index(max(0, step - 1))
+        index = self._experiment.index_reached(step)
         samplers = self._experiment.phases[index].gan.samplers
         for number, (name, sampler) in enumerate(samplers.items()):
             if (index, name) not in self._grids:

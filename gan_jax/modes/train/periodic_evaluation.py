@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+import functools
 import os
 import shutil
 import time
@@ -12,13 +12,16 @@ from typing import Any
 import jax
 from ml_collections import ConfigDict
 
-from gan_jax import core, evaluation, sampling, telemetry
+from gan_jax import core, evaluation, telemetry
 from gan_jax.checkpoint import Checkpointer, CheckpointError
 from gan_jax.core import processes
 from gan_jax.evaluation import history, protocols, results
 from gan_jax.metrics import make_extractor
 from gan_jax.runs.setup import Setup
 from gan_jax.runs.workdir import Workdir
+
+# What scores a state of a phase, by the index of the phase: each has samplers of its own.
+OfPhase = Callable[[int], evaluation.SampleEvaluator]
 
 
 def check(settings: ConfigDict) -> None:
@@ -62,7 +65,7 @@ class PeriodicEvaluation:
         self._every, self._experiment = settings.every, setup.experiment
         self._patience, self._stop = settings.patience, settings.stop
         self._where = where
-        self._chosen: tuple[evaluation.SampleEvaluator, history.History] | None = None
+        self._chosen: tuple[OfPhase, history.History] | None = None
         processes.by_first_process(lambda: self._begin(setup, progress, step), None)
         self._best = Checkpointer(where.best, keep=1)
         (finished,) = processes.broadcast((float(self._has_not_improved()),))
@@ -70,8 +73,9 @@ class PeriodicEvaluation:
 
     def _begin(self, setup: Setup, progress: Mapping[str, Any] | None, step: int) -> None:
         """What the process that evaluates does before the first step."""
-        evaluate = _make_evaluate(setup)
-        self._chosen = evaluate, history.resume(evaluate.main_protocol_key, progress)
+        of_phase = _make_evaluate(setup)
+        main_protocol_key = of_phase(len(self._experiment.phases) - 1).main_protocol_key
+        self._chosen = of_phase, history.resume(main_protocol_key, progress)
         results.drop_results_after(self._where.evaluations, step)
         described = protocols.describe_protocol(self._evaluate.protocol)
         telemetry.say(f"evaluated every {self._every} steps: {described}")
@@ -79,9 +83,9 @@ class PeriodicEvaluation:
 
     @property
     def _evaluate(self) -> evaluation.SampleEvaluator:
-        """What scores a state, on the process that evaluates."""
+        """What scores a state of the last phase, on the process that evaluates."""
         assert self._chosen is not None
-        return self._chosen[0]
+        return self._chosen[0](len(self._experiment.phases) - 1)
 
     @property
     def _history(self) -> history.History:
@@ -106,7 +110,7 @@ class PeriodicEvaluation:
 
         Args:
           step: Its step.
-          state: The state on all devices.
+          state: On all devices.
           local_state: This process's copy.
           cancelled: Asked between batches, where there is one process.
 
@@ -140,27 +144,29 @@ class PeriodicEvaluation:
         self, step: int, state: core.GanState, cancelled: Callable[[], bool]
     ) -> tuple[dict[str, float], bool] | None:
         """The scores, and whether the state is to be kept as the best; None if cancelled."""
+        assert self._chosen is not None
         start = time.perf_counter()
-        sampler = self._experiment.reached(step).gan.samplers[self._experiment.default_sampler]
-        if sampler is not self._evaluate.generate.sampler:
-            # Another phase, whose images have the same size: its own sampler, the same protocol.
-            generate = sampling.make_generate(sampler)
-            self._chosen = dataclasses.replace(self._evaluate, generate=generate), self._history
-        scores = self._evaluate(core.sampling_weights(state, sampler), cancelled=cancelled)
+        evaluate = self._chosen[0](self._experiment.index_reached(step))
+        weights = core.sampling_weights(state, evaluate.generate.sampler)
+        scores = evaluate(weights, cancelled=cancelled)
         if scores is None:
             return None
-        return scores, self._keep_result(step, scores, time.perf_counter() - start)
+        protocol = {**evaluate.protocol, "step": step}
+        return scores, self._keep_result(step, scores, protocol, time.perf_counter() - start)
 
-    def _keep_result(self, step: int, scores: dict[str, float], seconds: float) -> bool:
+    def _keep_result(
+        self, step: int, scores: dict[str, float], protocol: Mapping[str, Any], seconds: float
+    ) -> bool:
         """Keeps the result and prints it; whether the state is to be kept as the best."""
+        assert self._chosen is not None
         value = scores[self._evaluate.main_key]
         new = history.record(
             self._history, step, value, lower_is_better=self._evaluate.lower_is_better
         )
-        self._chosen = self._evaluate, new
+        self._chosen = self._chosen[0], new
         result = results.make_result(
             scores,
-            {**self._evaluate.protocol, "step": step},
+            protocol,
             step=step,
             count=self._evaluate.count,
             seconds=seconds,
@@ -246,30 +252,34 @@ class PeriodicEvaluation:
         self._best.close()
 
 
-def _make_evaluate(setup: Setup) -> evaluation.SampleEvaluator:
-    """What scores the samples of the last phase, and of those with images of the same size."""
+def _make_evaluate(setup: Setup) -> OfPhase:
+    """What scores the samples of a phase, by its index."""
     config, settings = setup.config, setup.config.evaluate
-    gan = setup.experiment.phases[-1].gan
-    name = setup.experiment.default_sampler
-    sampler = gan.samplers[name]
-    state = jax.eval_shape(lambda: core.init_state(gan, config.seed))
+    phases, name = setup.sampled.phases, setup.sampled.default_sampler
+    state = jax.eval_shape(lambda: core.init_state(phases[0].gan, config.seed))
     evaluator = evaluation.make_evaluator(
         make_extractor(settings.extractor, weights=settings.weights or None),
         setup.streams,
-        sampler.target,
+        phases[-1].gan.samplers[name].target,
         settings.metrics,
         num_images=settings.num_images,
         num_real=settings.num_real,
         cache_dir=config.data.cache_dir or None,
     )
-    return evaluation.make_sample_evaluator(
-        evaluator,
-        sampler,
-        core.sampling_weights(state, sampler),
-        setup.streams,
-        family=config.family,
-        sampler_name=name,
-        precision=config.precision,
-        count=settings.num_images,
-        averaged=bool(core.sampling_part(state, sampler).ema),
-    )
+
+    @functools.cache
+    def of_phase(index: int) -> evaluation.SampleEvaluator:
+        sampler = phases[index].gan.samplers[name]
+        return evaluation.make_sample_evaluator(
+            evaluator,
+            sampler,
+            core.sampling_weights(state, sampler),
+            setup.streams,
+            family=config.family,
+            sampler_name=name,
+            precision=config.precision,
+            count=settings.num_images,
+            averaged=bool(core.sampling_part(state, sampler).ema),
+        )
+
+    return of_phase
