@@ -69,7 +69,7 @@ def test_images_of_two_sizes_are_refused(tmp_path):
 @pytest.mark.parametrize(
     "content",
     [
-        {"pictures": np.zeros((2, 8, 8, 3), np.uint8)},
+        {"photos": np.zeros((2, 8, 8, 3), np.uint8)},
         {"images": np.zeros((2, 8, 8, 3), np.float32)},
         {"images": np.zeros((8, 8, 3), np.uint8)},
         {"images": np.array([{}], dtype=object)},
