@@ -13,8 +13,8 @@ JAX = "jax"
 COUNTING = (
     "A step is critic_steps updates of the discriminator or critic and one of the generator. "
     "discriminator_images_per_s counts the real images that update the discriminator: "
-    "batch_size x critic_steps a step. generator_images_per_s counts the images that update the "
-    "generator: batch_size a step. Fake images of the discriminator's updates are not counted."
+    "batch_size x critic_steps per step. generator_images_per_s counts the images that update the "
+    "generator: batch_size per step. Fake images of the discriminator's updates are not counted."
 )
 
 
