@@ -13,7 +13,7 @@ ROOT = pathlib.Path(__file__).parents[1]
 
 
 def test_the_cache_of_compiled_programs_is_of_this_process_alone():
-    """JAX writes entries in place: who shares a cache may read half an entry, which is a warning."""
+    """JAX writes entries in place: with a shared cache one process may read half an entry."""
     assert jax.config.jax_enable_compilation_cache
     assert f"_{os.getpid()}_" in jax.config.jax_compilation_cache_dir
     assert "JAX_COMPILATION_CACHE_DIR" not in os.environ
