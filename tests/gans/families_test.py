@@ -7,7 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from ml_collections import ConfigDict
 
+from configs import common
 from gan_jax import core, gans
 from gan_jax.runs.setup import experiment_of
 
@@ -33,6 +35,13 @@ CIFAR10 = {"image": core.ArraySpec((32, 32, 3)), "label": core.ArraySpec((), 10)
 
 def load(name, variant="smoke"):
     return importlib.import_module(f"configs.{name}").get_config(variant)
+
+
+@pytest.mark.parametrize(("width", "small"), [(1.0, 0.125), (64, 64)])
+def test_the_smoke_variant_shrinks_a_factor_and_no_number_of_channels(width, small):
+    config = common.base("test")
+    config.model = ConfigDict({"width": width})
+    assert common.smoke(config).model.width == small
 
 
 def tiny(name, **changes):
