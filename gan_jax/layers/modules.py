@@ -11,7 +11,7 @@ from gan_jax.layers import convolution, geometry
 # "All weights were initialized from a zero-centered Normal distribution with standard deviation
 # 0.02" (Radford et al. 2015).
 dcgan_init = nn.initializers.normal(0.02)
-# Keeps the size of activations from layer to layer without normalisation (He et al. 2015,
+# Keeps the size of activations from layer to layer without normalization (He et al. 2015,
 # arXiv:1502.01852).
 he_init = nn.initializers.variance_scaling(2.0, "fan_in", "normal")
 

@@ -1,4 +1,4 @@
-"""Batch normalisation with the project's constants, and a dropout that draws fewer bits."""
+"""Batch normalization with the project's constants, and a dropout that draws fewer bits."""
 
 from typing import Any, Literal
 
@@ -12,7 +12,7 @@ Normalization = Literal["none", "batch"]
 def batch_norm(
     *, train: bool, dtype: Any = jnp.float32, axis_name: str | None = None
 ) -> nn.BatchNorm:
-    """Builds a batch normalisation over all axes but the last (Ioffe and Szegedy 2015).
+    """Builds a batch normalization over all axes but the last (Ioffe and Szegedy 2015).
 
     PyTorch's constants: epsilon 1e-5, and 0.9 of the running statistics is kept at each update
     (Flax's momentum 0.9, PyTorch's 0.1). Statistics are float32 whatever the dtype; the running
@@ -21,8 +21,8 @@ def batch_norm(
     E[x^2] - E[x]^2, loses its digits there). Scale is 1 and bias 0 at first.
 
     Args:
-        train: Whether to normalise by the batch's own statistics and update the running ones in
-            the collection `batch_stats`, or to normalise by the running ones.
+        train: Whether to normalize by the batch's own statistics and update the running ones in
+            the collection `batch_stats`, or to normalize by the running ones.
         dtype: Dtype of the output.
         axis_name: Name of the pmap axis over which batch statistics are averaged, if any.
     """

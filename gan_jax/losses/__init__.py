@@ -11,7 +11,7 @@ Conventions of the adversarial losses (`penalties.py` states those of the penalt
   patches each count as one decision. E[.] in the formulas is the mean over all entries.
 * Real and fake logits may hold different numbers of samples (their first axis), unless the
   function says otherwise, and must agree in every other axis.
-* Losses are to be minimised. They are computed and returned in float32 whatever the precision of
+* Losses are to be minimized. They are computed and returned in float32 whatever the precision of
   the logits (in float64 if they are float64). They and their gradients are finite for logits of
   +-1e4 and far beyond: until float32 cannot hold the logits' sum, or the sum of their squares for
   least squares.

@@ -52,7 +52,7 @@ def squared_norms(critic: Critic, samples: jax.Array) -> jax.Array:
 def _safe_sqrt(squares: jax.Array) -> jax.Array:
     # The derivative of sqrt is infinite at zero, and the chain rule multiplies it by the zero
     # derivative of the square: inf * 0 = nan for every parameter of a critic that is flat at a
-    # single sample (dead ReLUs, zero-initialised last layer). Selecting the root's *argument* as
+    # single sample (dead ReLUs, zero-initialized last layer). Selecting the root's *argument* as
     # well as its result keeps sqrt away from zero in the backward pass, so such a sample adds
     # exactly 0, a subgradient of the norm there, and no epsilon biases the other samples.
     positive = squares > 0

@@ -13,7 +13,7 @@ def feature_matching_loss(
     """Squared distance of the mean features of real and of generated images.
 
     ``||E[f(x)] - E[f(G(z))]||^2``, where f is an intermediate layer of the discriminator and the
-    expectations are means over the batch. Minimised by the generator, alone or beside an
+    expectations are means over the batch. Minimized by the generator, alone or next to an
     adversarial loss, against mode collapse and oscillation.
 
     Salimans et al., 2016, "Improved Techniques for Training GANs", arXiv:1606.03498, section 3.1.

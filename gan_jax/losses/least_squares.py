@@ -19,7 +19,7 @@ def least_squares_discriminator_loss(
     1/2 E[(real - real_target)^2] + 1/2 E[(fake - fake_target)^2]
 
     The paper's (a, b, c) are (fake_target, real_target, the generator's target): (0, 1, 1) by
-    default, and (-1, 1, 0) makes the game minimise the Pearson chi-squared divergence.
+    default, and (-1, 1, 0) makes the game minimize the Pearson chi-squared divergence.
 
     Args:
         real_logits: outputs for real samples [B, ...]; no sigmoid is applied.

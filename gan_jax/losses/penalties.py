@@ -6,9 +6,9 @@ Conventions that hold for every function here:
   over parameters, labels and randomness before passing it:
   `critic=lambda images: network.apply(variables, images, labels, train=True)`.
 * The gradient is that of the critic's outputs summed over the batch, so it holds each sample's
-  own gradient only where samples do not influence each other. Batch normalisation in the critic
+  own gradient only where samples do not influence each other. Batch normalization in the critic
   couples them, and the penalty then no longer constrains the gradient at each sample: use none,
-  or layer or instance normalisation (Gulrajani et al. 2017, section 4). For a PatchGAN the
+  or layer or instance normalization (Gulrajani et al. 2017, section 4). For a PatchGAN the
   gradient is that of the sum over a sample's patches.
 * Samples are floating point of any rank from 2 up, [B, ...]: images [B, H, W, C], points [B, d].
   They reach the critic as float32 (float64 if they are float64) even if they are bfloat16, and
@@ -74,12 +74,12 @@ def interpolated_gradient_penalty(
 
     E[(||grad critic(x)|| - target)^2] at x = real + alpha (fake - real)
 
-    One-sided, only norms above the target are penalised: E[max(0, ||grad critic(x)|| - target)^2]
-    (WGAN-LP). With target 0 it is the zero-centred penalty on interpolates.
+    One-sided, only norms above the target are penalized: E[max(0, ||grad critic(x)|| - target)^2]
+    (WGAN-LP). With target 0 it is the zero-centered penalty on interpolates.
 
     Args:
         critic: samples [B, ...] -> logits [B], [B, 1] or [B, h, w, 1]; see the module's notes,
-            on batch normalisation in particular.
+            on batch normalization in particular.
         real: real samples [B, ...].
         fake: generated samples [B, ...], the same shape.
         key: draws one alpha per sample uniformly from [0, 1). Give either `key` or `alpha`.
@@ -118,7 +118,7 @@ def interpolated_gradient_penalty(
 
 
 def r1_penalty(critic: Critic, real: chex.Array) -> jax.Array:
-    """R1: zero-centred gradient penalty at real samples.
+    """R1: zero-centered gradient penalty at real samples.
 
     1/2 E[||grad critic(x)||^2] at x = real
 
@@ -148,7 +148,7 @@ def r1_penalty(critic: Critic, real: chex.Array) -> jax.Array:
 
 
 def r2_penalty(critic: Critic, fake: chex.Array) -> jax.Array:
-    """R2: zero-centred gradient penalty at generated samples.
+    """R2: zero-centered gradient penalty at generated samples.
 
     1/2 E[||grad critic(x)||^2] at x = fake
 
@@ -189,7 +189,7 @@ def dragan_penalty(
     one_sided: bool = False,
     axis_name: str | None = None,
 ) -> jax.Array:
-    """DRAGAN: gradient penalty in a neighbourhood of the real samples.
+    """DRAGAN: gradient penalty in a neighborhood of the real samples.
 
     E[(||grad critic(x)|| - target)^2] at x = real + alpha noise_scale std(real) noise
 
@@ -204,7 +204,7 @@ def dragan_penalty(
             `alpha` both.
         noise: the noise itself [B, ...], the shape of `real`, for callers who carry their noise.
         alpha: position between real and perturbed [B], in [0, 1].
-        noise_scale: size of the neighbourhood in standard deviations, at least 0.
+        noise_scale: size of the neighborhood in standard deviations, at least 0.
         target: norm wanted, at least 0.
         one_sided: whether norms below the target go free.
         axis_name: mapped axis that the batch is divided over, as under `jax.pmap`; the standard

@@ -1,4 +1,4 @@
-"""Relativistic adversarial losses: the discriminator judges real against fake, not each alone.
+"""Relativistic adversarial losses: the discriminator compares real with fake, not each alone.
 
 The generator's losses therefore take real logits too.
 """

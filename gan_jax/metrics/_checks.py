@@ -17,7 +17,7 @@ def blocks(count: int, size: int = BLOCK_ROWS) -> Iterator[slice]:
 
 
 def matrix(values: ArrayLike, name: str, *, least: int = 1) -> NDArray:
-    """Checks an array of one row a sample, without copying it.
+    """Checks an array of one row per sample, without copying it.
 
     Args:
         values: real numbers [N, D].
@@ -33,7 +33,7 @@ def matrix(values: ArrayLike, name: str, *, least: int = 1) -> NDArray:
     array = np.asanyarray(values)
     if array.ndim != 2 or array.shape[1] == 0:
         shape = list(array.shape)
-        raise ValueError(f"{name} must be a matrix [N, D] of one row a sample, not {shape}")
+        raise ValueError(f"{name} must be a matrix [N, D] of one row per sample, not {shape}")
     if not (jnp.issubdtype(array.dtype, jnp.floating) or np.issubdtype(array.dtype, np.integer)):
         raise ValueError(f"{name} must be real numbers, not {array.dtype}")
     if len(array) < least:

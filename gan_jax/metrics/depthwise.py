@@ -1,9 +1,10 @@
 """Depthwise convolution in two forms of the same mathematics.
 
-XLA:CPU's grouped convolution is many times slower than the arithmetic asks for. A depthwise
-convolution is a sum over the window of shifted images, each times one number a channel, which
-XLA:CPU turns into one vectorised loop: on two cores EfficientNet-Lite0 looks at nine times as many
-images a second with it (benchmarks/depthwise.py). Other platforms have a good one.
+XLA:CPU's grouped convolution is many times slower than the arithmetic needs. A depthwise
+convolution is a sum over the window of shifted images, each times one number per channel, which
+XLA:CPU compiles to one vectorized loop: on two cores EfficientNet-Lite0 extracts features of nine
+times as many images per second with it (benchmarks/depthwise.py). Other platforms have a good
+grouped convolution.
 """
 
 from typing import Literal
@@ -60,7 +61,7 @@ def _sum_of_shifts(x, kernel, stride):
         _same_padding(size, window, stride)
         for size, window in zip((height, width), kernel.shape[:2], strict=True)
     ]
-    # Without the barrier XLA fuses the padding into the sum: every term then asks for every pixel
+    # Without the barrier XLA fuses the padding into the sum: every term then needs every pixel
     # whether it lies in the image, and computes again what produced it.
     x = lax.optimization_barrier(jnp.pad(x, ((0, 0), *pads, (0, 0))))
 

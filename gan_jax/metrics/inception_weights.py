@@ -144,7 +144,7 @@ def _one_line(reason: object) -> str:
 
 
 def from_state_dict(state: Mapping[str, np.ndarray], shapes: Mapping[str, Any]) -> dict[str, Any]:
-    """Translates PyTorch's names and layouts, and folds each batch normalisation into its kernel.
+    """Translates PyTorch's names and layouts, and folds each batch normalization into its kernel.
 
     y = scale * (conv(x) - mean) / sqrt(variance + epsilon) + bias is a convolution again, with a
     bias; the folding is done in float64. The last layer's bias is checked and left out, since the

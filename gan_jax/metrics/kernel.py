@@ -57,13 +57,13 @@ def kernel_inception_distance(
         subsets: number of subsets.
         subset_size: samples of either set in a subset, drawn without replacement; at least 2 and
             at most min(N, M).
-        degree: of the polynomial, at least 1.
+        degree: degree of the polynomial, at least 1.
         gamma: factor of the inner product; 1 / D if None.
         coefficient: constant term of the polynomial.
-        seed: of the draw of subsets.
+        seed: seed of the draw of subsets.
         subset_indices: the subsets themselves instead of a draw, as pairs (rows of real, rows of
             fake): to repeat another program's draw, or to take disjoint ones. `subsets`,
-            `subset_size` and `seed` are then not looked at, the two parts of a pair may differ in
+            `subset_size` and `seed` are then ignored, the two parts of a pair may differ in
             size, and the standard error takes the subsets for disjoint.
 
     Returns:

@@ -8,7 +8,7 @@ import numpy as np
 def resize_bilinear_tf1(images: jax.Array, shape: tuple[int, int]) -> jax.Array:
     """Resizes as `tf.image.resize_bilinear` of TensorFlow 1 (align_corners=False) does.
 
-    Pixel i of the result lies at i * (old size / new size), so the picture shifts by up to half a
+    Pixel i of the result lies at i * (old size / new size), so the image shifts by up to half a
     pixel, and nothing is smoothed when it shrinks. Scores are defined with it: Parmar et al. 2022,
     On Aliased Resizing and Surprising Subtleties in GAN Evaluation,
     https://arxiv.org/abs/2104.11222, measure what other ways of resizing do to them.

@@ -8,7 +8,7 @@ or critic, maps images to float32 logits [B]. Both take `train` by keyword.
     dcgan_8x8       dense 8x8x256, 128, 64, 3x3 to the image / 64, 128
     dcgan_4x4       dense 4x4x512, 256, 128, image, LeakyReLU / 128, 256, 512 with dropout;
                     WGAN-GP's without
-    dcgan_radford   as Radford et al.: convolutions only, batch normalisation in both
+    dcgan_radford   as Radford et al.: convolutions only, batch normalization in both
 """
 
 import difflib

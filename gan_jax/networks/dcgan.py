@@ -17,13 +17,13 @@ from gan_jax.networks import inputs
 
 
 class DCGANGenerator(nn.Module):
-    """Maps latents to images through transposed convolutions with batch normalisation.
+    """Maps latents to images through transposed convolutions with batch normalization.
 
     A projection of z to base_size x base_size, then a 4x4 transposed convolution of stride 2 for
-    each doubling of the size, each but the last followed by batch normalisation and a (leaky) ReLU,
+    each doubling of the size, each but the last followed by batch normalization and a (leaky) ReLU,
     and a tanh. Channels halve as the size doubles and end at `features`, so a larger image adds a
-    wider layer at the small end. The projection is normalised like the layers after it; what is
-    normalised has no bias, which the normalisation would remove.
+    wider layer at the small end. The projection is normalized like the layers after it; what is
+    normalized has no bias, which the normalization would remove.
 
     Batch statistics (collection `batch_stats`) are float32, kept with momentum 0.9, epsilon 1e-5.
     `"SAME"` padding of a 4x4 kernel with stride 2 is PyTorch's padding 1.
@@ -44,7 +44,7 @@ class DCGANGenerator(nn.Module):
             z's size, is concatenated with z.
         dtype: Dtype of the arithmetic; parameters and the returned images are float32.
         axis_name: Name of the pmap axis over which batch statistics are averaged, if any.
-        implementation: Of the convolutions, see `layers.conv`.
+        implementation: Implementation of the convolutions, see `layers.conv`.
     """
 
     image_size: int = 32
@@ -67,7 +67,7 @@ class DCGANGenerator(nn.Module):
         Args:
             z: Latents [B, latent_dim].
             labels: Labels [B], integers in [0, num_classes), for a conditional generator only.
-            train: Whether to normalise by the batch's own statistics and update the running ones.
+            train: Whether to normalize by the batch's own statistics and update the running ones.
 
         Returns:
             Images [B, image_size, image_size, channels], float32 in [-1, 1].
@@ -138,7 +138,7 @@ class DCGANGenerator(nn.Module):
 class DCGANDiscriminator(nn.Module):
     """Maps images to logits through 4x4 convolutions of stride 2 and one linear layer.
 
-    The same network without normalisation is the critic of WGAN-GP. Each halving of the size
+    The same network without normalization is the critic of WGAN-GP. Each halving of the size
     doubles the channels, from `features` on. LeakyReLU after each convolution, then dropout.
 
     Batch statistics (collection `batch_stats`) are float32, kept with momentum 0.9, epsilon 1e-5.
@@ -152,9 +152,9 @@ class DCGANDiscriminator(nn.Module):
         head: `"dense"` on the flattened features, or `"conv"`: a convolution that covers them,
             kernel base_size x base_size, stride 1, padding 0. The two differ in the shape of their
             parameters only.
-        normalization: `"batch"` normalises every convolution but the first; `"none"` none.
-        initializer: Of the kernels: `"dcgan"`, N(0, 0.02), or `"he"`, N(0, 2 / fan_in), with which
-            a network without normalisation answers to its input from the first step on.
+        normalization: `"batch"` normalizes every convolution but the first; `"none"` none.
+        initializer: Initializer of the kernels: `"dcgan"`, N(0, 0.02), or `"he"`,
+            N(0, 2 / fan_in), with which a network without normalization answers to its input from the first step on.
         negative_slope: Slope of the LeakyReLU.
         dropout_rate: Share of activations dropped after each layer; needs the rng stream
             `"dropout"` in training.
@@ -163,7 +163,7 @@ class DCGANDiscriminator(nn.Module):
             is concatenated with the image as one more channel.
         dtype: Dtype of the arithmetic; parameters and the returned logits are float32.
         axis_name: Name of the pmap axis over which batch statistics are averaged, if any.
-        implementation: Of the convolutions, see `layers.conv`.
+        implementation: Implementation of the convolutions, see `layers.conv`.
     """
 
     image_size: int = 32
@@ -186,12 +186,12 @@ class DCGANDiscriminator(nn.Module):
     def __call__(
         self, images: jax.Array, labels: jax.Array | None = None, *, train: bool
     ) -> jax.Array:
-        """Judges each image.
+        """Discriminates each image.
 
         Args:
             images: Images [B, image_size, image_size, channels], floating in [-1, 1].
             labels: Labels [B], integers in [0, num_classes), for a conditional discriminator only.
-            train: Whether dropout is on and the batch's own statistics normalise.
+            train: Whether dropout is on and the batch's own statistics normalize.
 
         Returns:
             Logits [B], float32; high means real.
@@ -224,10 +224,10 @@ class DCGANDiscriminator(nn.Module):
                 x = norm(x)
             x = nn.leaky_relu(x, self.negative_slope)
             x = layers.Dropout(self.dropout_rate, deterministic=not train)(x)
-        return self._judge(x, kernel_init).astype(jnp.float32)
+        return self._head(x, kernel_init).astype(jnp.float32)
 
-    def _judge(self, x, kernel_init):
-        # What feature matching looks at; costs nothing where "intermediates" is not asked for.
+    def _head(self, x, kernel_init):
+        # The features that feature matching compares; free where "intermediates" is not mutable.
         self.sow("intermediates", "features", x.astype(jnp.float32))
         if self.head == "conv":
             if self.minibatch_kernels:

@@ -27,7 +27,7 @@ def check_images(name: str, images: jax.Array, image_size: int, channels: int) -
         )
     if not jnp.issubdtype(images.dtype, jnp.floating):
         raise ValueError(
-            f"{name}: images must be floating and in [-1, 1], not {images.dtype}: normalise them"
+            f"{name}: images must be floating and in [-1, 1], not {images.dtype}: normalize them"
         )
 
 

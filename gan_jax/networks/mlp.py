@@ -27,7 +27,7 @@ class MLPGenerator(nn.Module):
         num_classes: Number of labels; 0 for an unconditional generator. The label's embedding, of
             z's size, is concatenated with z.
         dtype: Dtype of the arithmetic; parameters and the returned images are float32.
-        axis_name: Unused, there is no batch normalisation; here so that networks are exchangeable.
+        axis_name: Unused, there is no batch normalization; here so that networks are exchangeable.
     """
 
     image_size: int = 32
@@ -77,7 +77,7 @@ class MLPDiscriminator(nn.Module):
         channels: Channels of the images.
         hidden: Units of the hidden layers.
         width: Factor on the hidden units, of which at least 4 are left.
-        normalization: `"batch"` normalises every hidden layer but the first (momentum 0.9, epsilon
+        normalization: `"batch"` normalizes every hidden layer but the first (momentum 0.9, epsilon
             1e-5, collection `batch_stats`); `"none"` none.
         negative_slope: Slope of the LeakyReLU.
         dropout_rate: Share of activations dropped after each hidden layer; needs the rng stream
@@ -105,12 +105,12 @@ class MLPDiscriminator(nn.Module):
     def __call__(
         self, images: jax.Array, labels: jax.Array | None = None, *, train: bool
     ) -> jax.Array:
-        """Judges each image.
+        """Discriminates each image.
 
         Args:
             images: Images [B, image_size, image_size, channels], floating in [-1, 1].
             labels: Labels [B], integers in [0, num_classes), for a conditional discriminator only.
-            train: Whether dropout is on and the batch's own statistics normalise.
+            train: Whether dropout is on and the batch's own statistics normalize.
 
         Returns:
             Logits [B], float32; high means real.
@@ -137,6 +137,6 @@ class MLPDiscriminator(nn.Module):
                 x = norm(x)
             x = nn.leaky_relu(x, self.negative_slope)
             x = layers.Dropout(self.dropout_rate, deterministic=not train)(x)
-        # What feature matching looks at; costs nothing where "intermediates" is not asked for.
+        # The features that feature matching compares; free where "intermediates" is not mutable.
         self.sow("intermediates", "features", x.astype(jnp.float32))
         return nn.Dense(1, dtype=self.dtype)(x).reshape(-1).astype(jnp.float32)

@@ -51,7 +51,7 @@ def test_dropout_keeps_the_expectation_and_the_share():
     # Four standard deviations of the mean of 122,880 draws.
     assert abs(float((y == 0).mean()) - share) < 4 * np.sqrt(share * (1 - share) / x.size)
     np.testing.assert_allclose(np.unique(y), [0, 256 / (256 - 77)], rtol=1e-6)
-    # Neighbours share a word of random bits and must be independent all the same.
+    # Neighbors share a word of random bits and must be independent all the same.
     dropped = np.asarray(y == 0, np.float64)
     correlation = np.corrcoef(dropped[..., 0].ravel(), dropped[..., 1].ravel())[0, 1]
     assert abs(correlation) < 4 / np.sqrt(64 * 64)

@@ -122,7 +122,7 @@ def test_interpolate():
 def test_outputs_of_every_permitted_shape(penalty):
     expected = penalty(linear)
     np.testing.assert_allclose(penalty(lambda x: linear(x)[:, None]), expected, rtol=1e-6)
-    # Two patches a sample, of which each sees half the critic: the sum is what counts.
+    # Two patches per sample, each from half of the critic: the sum is what counts.
     patches = jnp.array([[1.0, 2.0], [2.0, 2.0]])
     np.testing.assert_allclose(
         penalty(lambda x: (x @ patches)[:, None, :, None]), expected, rtol=1e-6
@@ -330,11 +330,11 @@ def test_dragan_key_draws_uniform_noise_of_the_documented_size():
     assert still == 0
 
 
-def test_batch_normalisation_in_the_critic_hides_each_samples_gradient():
-    """What the module warns of: a critic that centres its batch has no gradient left to see."""
+def test_batch_normalization_in_the_critic_hides_each_samples_gradient():
+    """What the module warns of: a critic that centers its batch has no gradient left to see."""
     assert losses.r1_penalty(linear, REAL) == 12.5
-    centred = losses.r1_penalty(lambda x: linear(x) - jnp.mean(linear(x)), REAL)
-    assert centred < 1e-10
+    centered = losses.r1_penalty(lambda x: linear(x) - jnp.mean(linear(x)), REAL)
+    assert centered < 1e-10
 
 
 @EACH

@@ -80,7 +80,7 @@ def _apply_small(params, x):
 
 
 def _unfolded(state, images):
-    """`SMALL` as it was trained: convolutions of [B, C, H, W], then batch normalisation."""
+    """`SMALL` as it was trained: convolutions of [B, C, H, W], then batch normalization."""
 
     def layer(x, convolution, norm, stride=1):
         kernel = state[f"{convolution}.weight"]
@@ -107,7 +107,7 @@ def _unfolded(state, images):
 
 
 @pytest.mark.parametrize("size", [(16, 16), (13, 22)])
-def test_folded_batch_normalisation_is_the_network_as_it_was_trained(size):
+def test_folded_batch_normalization_is_the_network_as_it_was_trained(size):
     state = _random_state(0)
     x = np.asarray(np.random.default_rng(1).normal(size=(2, *size, 3)), np.float32)
     ours = _apply_small(efficientnet_weights.from_state_dict(state), x)
@@ -142,7 +142,7 @@ def test_the_network_has_the_published_size():
     (features, logits), variables = _shapes_of(EfficientNetLite0())
     assert (features.shape, logits.shape) == ((2, 1280), (2, 1000))
     params = variables["params"]
-    # "4.7M" in TensorFlow's table, 4,652,008 exactly: a scale a channel more, which is folded here.
+    # "4.7M" in TensorFlow's table, 4,652,008 exactly: with one scale per channel, folded here.
     scales = sum(
         array.size
         for path, array in jax.tree.leaves_with_path(params)
@@ -195,7 +195,7 @@ def test_a_small_resolution_is_refused():
 
 def test_every_array_of_the_file_is_asked_for():
     state = _random_state(0)
-    # Without it the block is one that does not widen, and its normalisation has no use.
+    # Without it the block is one that does not widen, and its normalization has no use.
     for name in set(state) - {"_blocks.1._expand_conv.weight"}:
         if not name.endswith("tracked"):
             with pytest.raises(WeightsError, match=r"missing|of no use"):
@@ -254,7 +254,7 @@ def _photographs():
 
 
 @needs_weights
-def test_photographs_are_recognised():
+def test_photographs_are_recognized():
     _, logits = efficientnet_lite0(resolution=224)(_photographs())
     probabilities = np.asarray(jax.nn.softmax(logits))
     bell_cote, daisy, military_uniform = 442, 985, 652  # there is no dahlia in ImageNet

@@ -14,7 +14,7 @@ def random_rotation(rng, dim):
 
 
 def nuclear_distance(first, second):
-    """The same distance without a covariance: from the centred feature matrices themselves."""
+    """The same distance without a covariance: from the centered feature matrices themselves."""
     a = (first - first.mean(0)) / np.sqrt(len(first) - 1)
     b = (second - second.mean(0)) / np.sqrt(len(second) - 1)
     overlap = np.linalg.svd(a @ b.T, compute_uv=False).sum()

@@ -64,12 +64,12 @@ def shapes():
 
 def test_it_has_as_many_parameters_and_arrays_as_were_published(shapes):
     state = torch_state(shapes)
-    learnt = [
+    learned = [
         array.size
         for name, array in state.items()
         if not name.endswith(("running_mean", "running_var", "num_batches_tracked"))
     ]
-    assert sum(learnt) == PUBLISHED_PARAMETERS
+    assert sum(learned) == PUBLISHED_PARAMETERS
     assert len(state) == 566
 
 
@@ -178,7 +178,7 @@ def test_pixels_are_resized_and_scaled_before_the_network(monkeypatch):
 
 
 def test_a_small_image_goes_through_the_whole_network(shapes):
-    """75 pixels are the fewest that the network itself can look at: a tenth of 299's work."""
+    """75 pixels are the fewest that the network itself can take: a tenth of 299's work."""
     params = random_params(shapes)
     pixels = np.random.default_rng(1).uniform(-1, 1, (2, 75, 75, 3)).astype(np.float32)
     features, logits = jax.jit(InceptionV3().apply)({"params": params}, pixels)
@@ -207,7 +207,7 @@ def small_state():
     }
 
 
-def test_batch_normalisation_is_folded_and_layouts_are_translated():
+def test_batch_normalization_is_folded_and_layouts_are_translated():
     state = small_state()
     params = inception_weights.from_state_dict(state, SMALL)
     x = np.random.default_rng(1).standard_normal((1, 1, 3, 2)).astype(np.float32)

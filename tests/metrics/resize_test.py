@@ -38,7 +38,7 @@ def test_resize_is_tensorflow_1s(old, new):
 
 
 def test_pixels_lie_at_their_corners_and_the_last_repeats():
-    """Half-pixel centres would give 0, 2.5, 7.5, 10, aligned corners 0, 3.3, 6.7, 10."""
+    """Half-pixel centers would give 0, 2.5, 7.5, 10, aligned corners 0, 3.3, 6.7, 10."""
     images = np.array([0.0, 10.0], np.float32).reshape(1, 1, 2, 1)
     np.testing.assert_array_equal(resize_bilinear_tf1(images, (1, 4)).ravel(), [0, 5, 10, 10])
 

@@ -8,7 +8,7 @@ from gan_jax import networks
 
 
 def test_he_kernels_keep_the_size_of_activations():
-    """Without normalisation N(0, 0.02) shrinks a picture to nothing; N(0, 2 / fan_in) does not."""
+    """Without normalization N(0, 0.02) shrinks an image to nothing; N(0, 2 / fan_in) does not."""
     images = jax.random.normal(jax.random.key(0), (32, 32, 32, 3))
 
     def spread(initializer):

@@ -22,7 +22,7 @@ def _count(tree):
     return sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(tree))
 
 
-# Kernel by kernel; a batch normalisation of n channels has 2 n parameters.
+# Kernel by kernel; a batch normalization of n channels has 2 n parameters.
 GENERATOR_PARAMETERS = {
     "dcgan_8x8": 100 * 8 * 8 * 256
     + 2 * 256
@@ -90,7 +90,7 @@ def test_64x64_adds_a_wider_layer(name, widest):
 
 @pytest.fixture(scope="module", params=NAMES)
 def tiny(request):
-    """A tiny conditional pair, initialised, with images of the generator in training."""
+    """A tiny conditional pair, initialized, with images of the generator in training."""
     return _tiny(request.param)
 
 
@@ -135,20 +135,20 @@ def test_tiny_discriminator(tiny):
     _, _, discriminator, _, labels, _, variables, images, _ = tiny
 
     @jax.jit
-    def judge(labels):
+    def discriminate(labels):
         return discriminator.apply(variables, images, labels, train=False)
 
     @jax.jit
-    def judge_with_dropout(key):
+    def discriminate_with_dropout(key):
         return discriminator.apply(
             variables, images, labels, train=True, rngs={"dropout": key}, mutable=["batch_stats"]
         )[0]
 
-    logits = judge(labels)
+    logits = discriminate(labels)
     assert logits.shape == (3,)
     assert logits.dtype == jnp.float32
-    assert (judge((labels + 1) % 3) != logits).all()
-    first, second = (judge_with_dropout(jax.random.key(seed)) for seed in (3, 4))
+    assert (discriminate((labels + 1) % 3) != logits).all()
+    first, second = (discriminate_with_dropout(jax.random.key(seed)) for seed in (3, 4))
     assert (first != second).any()
     with pytest.raises(Exception, match="dropout"):
         discriminator.apply(variables, images, labels, train=True, mutable=["batch_stats"])
@@ -246,7 +246,7 @@ def test_wrong_generator_inputs(name, num_classes, z, labels, message):
         ({"num_classes": 3}, IMAGES, None, "needs labels"),
         ({}, IMAGES[:, :16], None, r"\[B, 32, 32, 3\]"),
         ({}, IMAGES[..., :1], None, r"\[B, 32, 32, 3\]"),
-        ({}, IMAGES.astype(jnp.uint8), None, "normalise"),
+        ({}, IMAGES.astype(jnp.uint8), None, "normalize"),
         ({"normalization": "layer"}, IMAGES, None, "'none' or 'batch'"),
     ],
 )
