@@ -5,10 +5,14 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+# Of more names than a line holds only the nearest are listed: there are hundreds of data sets.
+MAX_LISTED = 30
+NEAREST_LISTED = 10
+
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that is most like `name`; None where nothing is known."""
-    return next(iter(difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.0)), None)
+    """The known name that is most like `name` in any case; None where nothing is known."""
+    return next(iter(_by_likeness(name, known, 1)), None)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -26,11 +30,27 @@ def check_name(what: str, name: str, known: Iterable[str]) -> None:
       known: The names there are.
 
     Raises:
-      ValueError: In one line, with the nearest name and all of them.
+      ValueError: In one line, with the nearest name and all of them; of more than `MAX_LISTED`
+        with their number and the nearest.
     """
     known = tuple(known)
     if name not in known:
-        raise ValueError(
-            f"unknown {what} '{name}': did you mean '{nearest(name, known)}'? "
-            f"There are {', '.join(known)}"
-        )
+        raise ValueError(unknown_name(what, name, known))
+
+
+def unknown_name(what: str, name: str, known: Iterable[str]) -> str:
+    """The message of `check_name` on a name that is not known."""
+    known = tuple(known)
+    if not known:
+        return f"unknown {what} '{name}': there are none"
+    question = f"unknown {what} '{name}': did you mean '{nearest(name, known)}'?"
+    if len(known) <= MAX_LISTED:
+        return f"{question} There are {', '.join(known)}"
+    listed = ", ".join(_by_likeness(name, known, NEAREST_LISTED))
+    return f"{question} The nearest of {len(known)} are {listed}"
+
+
+def _by_likeness(name: str, known: Iterable[str], count: int) -> list[str]:
+    spelled = {one.lower(): one for one in known}
+    close = difflib.get_close_matches(str(name).lower(), list(spelled), n=count, cutoff=0.0)
+    return [spelled[one] for one in close]

@@ -1,30 +1,16 @@
 """The choice of classes by name, label or group."""
 
-import difflib
 from collections.abc import Sequence
 
 import numpy as np
+
+from gan_jax.names import check_name
 
 # The split of CIFAR-10's labels into man-made things and animals that conditional GANs are
 # commonly shown on; a group's name stands for its labels wherever classes are chosen.
 CLASS_GROUPS = {
     "cifar10": {"vehicles": (0, 1, 8, 9), "animals": (2, 3, 4, 5, 6, 7)},
 }
-
-
-def suggest(name: str, valid: Sequence[str]) -> str:
-    """Returns `did you mean a, b?`, or the valid names where none is near.
-
-    Args:
-      name: what was asked for.
-      valid: what could have been asked for.
-    """
-    lower = {v.lower(): v for v in valid}
-    close = difflib.get_close_matches(name.lower(), list(lower), n=3, cutoff=0.6)
-    if close:
-        return f"did you mean {' or '.join(repr(lower[c]) for c in close)}?"
-    shown = ", ".join(repr(v) for v in valid[:12])
-    return f"valid: {shown}{', ...' if len(valid) > 12 else ''}"
 
 
 def class_labels(
@@ -45,7 +31,7 @@ def class_labels(
       The labels, ascending and without repetition.
 
     Raises:
-      ValueError: an unknown class (the nearest are named), a label out of range, no class at
+      ValueError: an unknown class (the nearest is named), a label out of range, no class at
         all, or a data set without labels.
     """
     if isinstance(classes, str):
@@ -70,8 +56,7 @@ def _labels_of(item, class_names, groups, name) -> tuple[int, ...]:
         if item in groups:
             return groups[item]
         if not item.lstrip("-").isdecimal():
-            hint = suggest(item, [*class_names, *groups])
-            raise ValueError(f"unknown class {item!r} of data set {name!r}; {hint}")
+            check_name(f"class of data set {name}", item, [*class_names, *groups])
     elif isinstance(item, bool) or not isinstance(item, int | np.integer):
         raise ValueError(f"a class is a name or a label, not {item!r}")
     label = int(item)

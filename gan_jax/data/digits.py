@@ -3,9 +3,9 @@
 import numpy as np
 from PIL import Image
 
-from gan_jax.data.classes import suggest
 from gan_jax.data.dataset import Dataset, from_arrays
 from gan_jax.data.decoding import fit
+from gan_jax.names import check_name
 
 
 def digits(*, split: str, size: tuple[int, int], channels: int | None) -> Dataset:
@@ -21,8 +21,7 @@ def digits(*, split: str, size: tuple[int, int], channels: int | None) -> Datase
     """
     from sklearn.datasets import load_digits
 
-    if split != "train":
-        raise ValueError(f"data set 'digits' has no split {split!r}; {suggest(split, ['train'])}")
+    check_name("split of data set digits", split, ["train"])
     small, labels = load_digits(return_X_y=True)
     images = np.stack([_enlarge(s.reshape(8, 8), size) for s in small])[..., None]
     arrays = {

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from gan_jax.data import preparation
-from gan_jax.data.classes import suggest
 from gan_jax.data.sources import Example, Source
 from gan_jax.data.tfrecord import TFRecords
+from gan_jax.names import check_name, unknown_name
 
 Read = Callable[[Sequence[int]], Sequence[dict[str, Any]]]
 
@@ -76,8 +76,7 @@ def _builder(name: str, directory: str | None) -> Any:
         known = ["digits", *tfds.list_builders(with_community_datasets=False)]
         base = re.split("[/:]", name)[0]
         raise ValueError(
-            f"unknown data set {name!r}; {suggest(base, known)} "
-            "(also valid: 'folder:PATH' for images of your own)"
+            f"{unknown_name('data set', base, known)}; 'folder:PATH' is for images of your own"
         ) from e
     except Exception as e:
         raise ValueError(_why_no_builder(tfds, name, e)) from e
@@ -92,7 +91,7 @@ def _why_no_builder(tfds: Any, name: str, error: Exception) -> str:
     if config and "/".join(config) not in configs:
         if not configs:
             return f"data set {base!r} has no configs; name it without {'/'.join(config)!r}"
-        return f"data set {base!r} has no config {config[0]!r}; {suggest(config[0], configs)}"
+        return unknown_name(f"config of data set {base}", config[0], configs)
     return f"data set {name!r} cannot be used: {preparation.one_line(error)}"
 
 
@@ -120,8 +119,7 @@ def _split_length(builder: Any, split: str, name: str) -> int:
     splits = list(builder.info.splits)
     for part in split.split("+"):
         base = part.split("[")[0].strip()
-        if base not in (*splits, "all"):
-            raise ValueError(f"data set {name!r} has no split {base!r}; {suggest(base, splits)}")
+        check_name(f"split of data set {name}", base, (*splits, "all"))
     try:
         length = builder.info.splits[split].num_examples
     except Exception as e:

@@ -8,6 +8,7 @@ from typing import Any
 from gan_jax import metrics
 from gan_jax.core import Category, Sampler
 from gan_jax.evaluation.reference import Reference
+from gan_jax.names import check_name
 
 METRICS = tuple(metrics.METRIC_TITLES)
 # Those that compare single images, not sums over them.
@@ -36,7 +37,7 @@ def check_metrics(names: Sequence[str]) -> tuple[str, ...]:
     if not names:
         raise ValueError(f"no metric is asked for, there are {', '.join(METRICS)}")
     for name in names:
-        metrics.check_name("metric", name, METRICS)
+        check_name("metric", name, METRICS)
     return tuple(dict.fromkeys(names))
 
 

@@ -1,6 +1,5 @@
 """Both players' adversarial losses under one name, for whoever chooses them by a setting."""
 
-import difflib
 import functools
 import inspect
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from gan_jax.losses import (
     relativistic,
     wasserstein,
 )
+from gan_jax.names import check_name
 
 
 class AdversarialLoss(NamedTuple):
@@ -141,11 +141,6 @@ ADVERSARIAL_LOSS_NAMES: tuple[str, ...] = tuple(_GAMES)
 """Every name that `adversarial_loss` knows."""
 
 
-def _nearest(wrong: str, valid: list[str]) -> str:
-    matches = difflib.get_close_matches(wrong, valid, n=1)
-    return f" (did you mean {matches[0]!r}?)" if matches else ""
-
-
 def adversarial_loss(
     name: str, *, axis_name: str | None = None, **options: chex.Numeric
 ) -> AdversarialLoss:
@@ -187,20 +182,12 @@ def adversarial_loss(
         >>> hinge.generator(None, jnp.array([0.5]))
         Array(-0.5, dtype=float32)
     """
-    if name not in _GAMES:
-        raise ValueError(
-            f"unknown adversarial loss {name!r}{_nearest(str(name), list(_GAMES))}; "
-            f"known: {', '.join(_GAMES)}"
-        )
+    check_name("adversarial loss", name, _GAMES)
     game = _GAMES[name]
     known = list(inspect.signature(game).parameters)
     if "axis_name" in known:
         known.remove("axis_name")
         game = functools.partial(game, axis_name=axis_name)
     for option in options:
-        if option not in known:
-            raise ValueError(
-                f"adversarial loss {name!r} has no option {option!r}{_nearest(option, known)}; "
-                f"known: {', '.join(known) or 'none'}"
-            )
+        check_name(f"option of adversarial loss {name}", option, known)
     return game(**options)

@@ -1,6 +1,6 @@
 """Scores of generated images, and the features they are computed from.
 
-Needs JAX, Flax, NumPy and SciPy only, and nothing else of this package: usable from any project,
+Needs JAX, Flax, NumPy and SciPy only, and no other room of this package: usable from any project,
 without a configuration.
 """
 
@@ -11,7 +11,6 @@ from gan_jax.metrics.extractor import (
     EXTRACTORS,
     METRIC_TITLES,
     Extractor,
-    check_name,
     make_extractor,
     metric_key,
     metric_title,
@@ -48,7 +47,6 @@ __all__ = [
     "Moments",
     "PrecisionRecall",
     "WeightsError",
-    "check_name",
     "density_coverage",
     "efficientnet_lite0",
     "empty_inception_score_moments",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import os
 import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
+
+from gan_jax.names import check_name
 
 ApplyFn = Callable[[Any, jax.Array], tuple[jax.Array, jax.Array]]
 Weights = str | os.PathLike[str] | None
@@ -149,22 +150,3 @@ def metric_title(metric: str, extractor_name: str) -> str:
     if extractor_name == INCEPTION:
         return title
     return f"{title} ({EXTRACTOR_TITLES.get(extractor_name, extractor_name)})"
-
-
-def check_name(what: str, name: str, known: Iterable[str]) -> None:
-    """Refuses a name that is not known.
-
-    Args:
-      what: a word for the kind of thing, as "metric".
-      name: what was asked for.
-      known: what there is.
-
-    Raises:
-      ValueError: unknown name; the nearest and all that there are stand in the message.
-    """
-    known = tuple(known)
-    if name not in known:
-        nearest = difflib.get_close_matches(str(name), known, n=1, cutoff=0.0)[0]
-        raise ValueError(
-            f"unknown {what} '{name}': did you mean '{nearest}'? There are {', '.join(known)}"
-        )

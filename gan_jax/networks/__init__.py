@@ -11,13 +11,13 @@ or critic, maps images to float32 logits [B]. Both take `train` by keyword.
     dcgan_radford   as Radford et al.: convolutions only, batch normalization in both
 """
 
-import difflib
 import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import flax.linen as nn
 
+from gan_jax.names import check_name, unknown_name
 from gan_jax.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from gan_jax.networks.inputs import INITIALIZERS
 from gan_jax.networks.mlp import MLPDiscriminator, MLPGenerator
@@ -73,8 +73,7 @@ def make_discriminator(name: str, **fields: Any) -> nn.Module:
 
 
 def _make(table, name, fields):
-    if name not in table:
-        raise ValueError(f"unknown network {name!r}{_nearest(name, table)}")
+    check_name("network", name, table)
     try:
         return table[name](**fields)
     except TypeError:
@@ -83,15 +82,7 @@ def _make(table, name, fields):
         wrong = next((field for field in fields if field not in valid), None)
         if wrong is None:
             raise
-        raise ValueError(
-            f"network {name!r} has no field {wrong!r}{_nearest(wrong, valid)}"
-        ) from None
-
-
-def _nearest(name, valid):
-    near = difflib.get_close_matches(name, valid, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    return f"{hint} Valid: {', '.join(valid)}" if hint else f"; valid: {', '.join(valid)}"
+        raise ValueError(unknown_name(f"field of network {name}", wrong, valid)) from None
 
 
 __all__ = [

@@ -154,7 +154,8 @@ class DCGANDiscriminator(nn.Module):
             parameters only.
         normalization: `"batch"` normalizes every convolution but the first; `"none"` none.
         initializer: Initializer of the kernels: `"dcgan"`, N(0, 0.02), or `"he"`,
-            N(0, 2 / fan_in), with which a network without normalization answers to its input from the first step on.
+            N(0, 2 / fan_in), with which a network without normalization answers to its input from
+            the first step on.
         negative_slope: Slope of the LeakyReLU.
         dropout_rate: Share of activations dropped after each layer; needs the rng stream
             `"dropout"` in training.

@@ -21,6 +21,7 @@ from gan_jax.modes.report.charts import plotly_javascript
 from gan_jax.modes.report.gathering import Run
 from gan_jax.modes.report.page import SIGNATURE, Page
 from gan_jax.modes.report.scores import series_of
+from gan_jax.names import check_name
 
 
 def report(
@@ -90,7 +91,7 @@ def _check(options: generated.Options) -> None:
         )
     if not 0 <= options.seed < 2**32:
         raise ValueError(f"the seed must be in 0..2**32 - 1, not {options.seed}")
-    metrics.check_name("extractor", options.extractor, metrics.EXTRACTORS)
+    check_name("extractor", options.extractor, metrics.EXTRACTORS)
 
 
 def _output(output: str | Path | None, runs: Sequence[Run]) -> Path:
