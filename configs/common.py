@@ -10,8 +10,11 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from gan_jax import gans
+from gan_jax.names import check_name
 
 VARIANTS = ("full", "smoke")
+# Groups whose keys are not those of every run.
+FREE = ("config.model", "config.data.domains")
 
 
 def optimizer(
@@ -102,6 +105,18 @@ def base(name: str, family: str = "adversarial") -> ConfigDict:
     return config
 
 
+def check_keys(config: ConfigDict, known: ConfigDict, prefix: str = "config") -> None:
+    """Refuses keys of the run that `known` does not have; those of the model its family checks.
+
+    Raises:
+      ValueError: Naming the nearest key.
+    """
+    for key, value in config.items():
+        check_name(f"key of {prefix}", key, known)
+        if isinstance(value, ConfigDict) and f"{prefix}.{key}" not in FREE:
+            check_keys(value, known[key], f"{prefix}.{key}")
+
+
 def smoke(config: ConfigDict) -> ConfigDict:
     """The same experiment, small: does everything in about a minute on two cores."""
     # A factor on the number of channels; where it is their number, the config sets its own.
@@ -119,8 +134,9 @@ def finish(config: ConfigDict, variant: str) -> ConfigDict:
     """Applies the variant.
 
     Raises:
-      ValueError: If the variant is unknown.
+      ValueError: If the variant is unknown, or a key is none that a run has: nothing reads it.
     """
+    check_keys(config, base(config.name, config.family))
     if variant not in VARIANTS:
         raise ValueError(f"unknown variant '{variant}', there are {', '.join(VARIANTS)}")
     return smoke(config) if variant == "smoke" else config

@@ -135,6 +135,8 @@ def _convert(hint: Any, field: dataclasses.Field, value: Any, key: str) -> Any:
 
 
 def _schedule(field: dataclasses.Field, values: Mapping[str, Any], key: str) -> Schedule:
+    if "value" not in values:
+        raise ValueError(f"{key}.value is missing: a schedule begins with a number")
     found = read(Schedule, values, prefix=key)
     limits = dict(field.metadata)
     _check_range(limits, found.value, f"{key}.value")
@@ -165,7 +167,8 @@ def _typed(hint: Any, value: Any, key: str) -> Any:
         if float in options and isinstance(value, int | float):
             return float(value)
     if tuple in options and isinstance(value, list | tuple):
-        return tuple(value)
+        elements = next(typing.get_args(one) for one in hints if typing.get_origin(one) is tuple)
+        return tuple(_typed(elements[0], part, key) for part in value)
     if str in options and isinstance(value, str):
         return value
     if value is None and types.NoneType in options:

@@ -114,6 +114,11 @@ def linear(value, to):
             {"group": {"weight": 2.0}},
             "config.model.group.weight must be at least 0 and below 2",
         ),
+        ({"sizes": (4, "8")}, "config.model.sizes must be int, not '8'"),
+        (
+            {"rate": {"kind": "linear", "to": 0.1}},
+            "config.model.rate.value is missing: a schedule begins with a number",
+        ),
         # Of a schedule both ends.
         ({"rate": linear(-0.1, 0.1)}, "config.model.rate.value must be above 0, not -0.1"),
         ({"rate": linear(0.1, -0.1)}, "config.model.rate.to must be at least 0, not -0.1"),

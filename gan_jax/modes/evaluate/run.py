@@ -13,6 +13,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from gan_jax import metrics, sampling, telemetry
+from gan_jax.core import FromData
 from gan_jax.data import Streams
 from gan_jax.evaluation import features, protocols, results, samples
 from gan_jax.evaluation.evaluator import Evaluator
@@ -57,7 +58,8 @@ def evaluate_run(
       extractor: A name of `gan_jax.metrics.EXTRACTORS`.
       weights: Its file of weights; None for its usual place.
       names: Metrics, of `protocols.METRICS`.
-      num_images: Generated images, 50,000 by default; of `images` so many chosen at random, or all.
+      num_images: Generated images; 50,000 by default, or the rows of the data for a sampler that
+        transforms them and draws nothing; of `images` so many chosen at random, or all.
       num_real: Real images, chosen at random; 0 for all.
       truncation: The sampler's option of this name; None for none.
       ema: Averaged weights, where the run has them.
@@ -89,11 +91,11 @@ def evaluate_run(
     steps = [] if files else checks.steps_of(workdir.Workdir(_of_a_run(path)), checkpoints)
     first = load(steps[0]) if steps else None
     config = config or workdir.load(_of_a_run(path))[0]
-    count = num_images or (files.count if files else DEFAULT_NUM_IMAGES)
-    if files and count > files.count:
-        raise ValueError(f"--num_images={count}: {images} holds {files.count} images")
+    if files and num_images and num_images > files.count:
+        raise ValueError(f"--num_images={num_images}: {images} holds {files.count} images")
     extracts = metrics.make_extractor(extractor, weights=weights)
     streams = setup.load_streams(config, split=split)
+    count = num_images or (files.count if files else _default_count(first, streams))
     target = first.sampler.target if first else checks.target_of(config, streams, sampler)
     dataset = samples.stream_of(streams, target)
     if files:
@@ -128,6 +130,15 @@ def evaluate_run(
     if json_path is not None:
         write_json_atomically(Path(json_path), found)
     return found
+
+
+def _default_count(run: restored.Restored | None, streams: Streams) -> int:
+    """As many images as rows where a sampler transforms rows and draws nothing, else 50,000."""
+    inputs = run.sampler.inputs.values() if run else ()
+    rows = [one.array for one in inputs if isinstance(one, FromData)]
+    if len(rows) < len(inputs) or not rows:
+        return DEFAULT_NUM_IMAGES
+    return len(samples.stream_of(streams, rows[0]))
 
 
 def _of_a_run(path: str | Path | None) -> Path:

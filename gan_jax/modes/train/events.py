@@ -12,11 +12,11 @@ from gan_jax.core import Experiment
 def steps_per_call(wanted: int, events: Iterable[int]) -> int:
     """Steps to send to the device at once: as many as wanted, if they divide all events.
 
-    A call then never straddles a log line, a grid, a checkpoint or the end.
+    A call then never straddles a log line, a grid or a checkpoint.
 
     Args:
       wanted: At most so many, at least 1.
-      events: Steps between two events of a kind, and the length of the run; 0 for never.
+      events: Steps between two events of a kind; 0 for never. At least one is not 0.
 
     Returns:
       The largest common divisor that is no larger than `wanted`.

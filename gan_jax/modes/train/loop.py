@@ -100,11 +100,11 @@ class _Loop:
         self.unscored = bool(self.evaluation and progress.get("unscored"))
 
     def _events(self) -> tuple[int, frozenset[int]]:
-        config, steps = self.config, self.experiment.steps
+        config = self.config
+        # The run's length is not among them: the last call may be shorter.
         per_call = events.steps_per_call(
             config.steps_per_call or (10 if jax.default_backend() == "cpu" else 50),
             (
-                steps,
                 config.log_every,
                 config.sample_every,
                 config.checkpoint_every,

@@ -63,6 +63,9 @@ class PeriodicEvaluation:
         """
         settings = setup.config.evaluate
         self._every, self._experiment = settings.every, setup.experiment
+        # None stands for the size of the data.
+        target = setup.experiment.phases[-1].gan.samplers[setup.experiment.default_sampler].target
+        self._sizes = (None, setup.data_info.specs[target].shape[:2])
         self._patience, self._stop = settings.patience, settings.stop
         self._where = where
         self._chosen: tuple[OfPhase, history.History] | None = None
@@ -95,7 +98,7 @@ class PeriodicEvaluation:
 
     def due(self, step: int) -> bool:
         """Whether the run is evaluated after this step."""
-        if self._experiment.reached(step).image_size != self._experiment.phases[-1].image_size:
+        if self._experiment.reached(step).image_size not in self._sizes:
             return False
         return step % self._every == 0 or step == self._experiment.steps
 
