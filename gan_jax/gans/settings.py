@@ -135,9 +135,9 @@ def _convert(hint: Any, field: dataclasses.Field, value: Any, key: str) -> Any:
 
 
 def _schedule(field: dataclasses.Field, values: Mapping[str, Any], key: str) -> Schedule:
+    found = read(Schedule, values, prefix=key)
     if "value" not in values:
         raise ValueError(f"{key}.value is missing: a schedule begins with a number")
-    found = read(Schedule, values, prefix=key)
     limits = dict(field.metadata)
     _check_range(limits, found.value, f"{key}.value")
     if found.kind == "constant":
