@@ -1,0 +1,71 @@
+"""Signals that a process sends itself at a chosen place of the training loop.
+
+SIGKILL ends it there as `kill -9` does: nothing is caught, flushed or finished.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+
+from gan_jax.checkpoint import files
+from gan_jax.modes.train import grids, intervals, loop
+from tests.toys import growing
+
+
+def interrupt(place: str, signum: signal.Signals) -> None:
+    """Lets this process send itself a signal.
+
+    Args:
+      place: `PLACE:STEP`, one of
+        "step": the call that begins with this step has been computed, and nothing is kept of it;
+        "sample": the grids of this step are next;
+        "seal": the checkpoint of this step has all its files, but not yet its name;
+        "entering": `on_enter` of the phase that begins with this step is being compiled (of the
+          toy "growing");
+        "entered": it has been applied, the first step is next, and checkpoints are on disk.
+      signum: The signal.
+
+    Raises:
+      ValueError: If there is no such place.
+    """
+    name, _, number = place.partition(":")
+    step, entering = int(number), []
+
+    def send() -> None:
+        if threading.current_thread() is threading.main_thread() and signum != signal.SIGKILL:
+            signal.raise_signal(signum)  # Python's handler runs before this returns.
+        else:
+            os.kill(os.getpid(), signum)
+
+    def send_before(owner, function, when):
+        real = getattr(owner, function)
+
+        def sending(*args, **kwargs):
+            if when(*args, **kwargs):
+                send()
+            return real(*args, **kwargs)
+
+        setattr(owner, function, sending)
+
+    enter = loop._Loop._enter
+
+    def enter_and_send(looping):
+        entering.append(looping.step)
+        enter(looping)
+        looping.checkpointer.wait()
+        if name == "entered" and looping.step == step:
+            send()
+
+    loop._Loop._enter = enter_and_send
+    if name == "step":
+        send_before(intervals.Window, "add", lambda self, first, metrics: first == step)
+    elif name == "sample":
+        send_before(grids.Grids, "save", lambda self, at, state: at == step)
+    elif name == "seal":
+        send_before(files, "seal", lambda folder: folder.name.startswith(f"{step}."))
+    elif name == "entering":
+        send_before(growing, "init_optimizers", lambda gan, params: entering[-1] == step)
+    elif name != "entered":
+        raise ValueError(f"no such place: {place}")

@@ -1,0 +1,137 @@
+"""The program in processes that may be killed, and what a run of it leaves in its folder."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import threading
+
+import jax
+import numpy as np
+from PIL import Image
+
+from gan_jax.checkpoint import Checkpointer
+
+ROOT = pathlib.Path(__file__).parents[2]
+# A process that hangs is to fail a test, not to stop them all; a loaded machine is to do neither.
+SECONDS = 600
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What a process printed."""
+
+    out: str
+    err: str
+
+
+class Program:
+    """Runs command lines one after another, each call in a process of its own."""
+
+    def __init__(self, folder: pathlib.Path):
+        self._folder, self._calls = folder, 0
+        self._server = subprocess.Popen(
+            [sys.executable, "-m", "tests.toys.server"],
+            cwd=ROOT,
+            env={
+                **os.environ,
+                "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
+                "XDG_CACHE_HOME": str(folder / "cache"),
+            },
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def __call__(
+        self,
+        *lines: tuple[str, ...],
+        kill: str = "",
+        terminate: str = "",
+        devices: int = 1,
+        plots: bool = False,
+    ) -> Outcome:
+        """Runs command lines in one process, to the first that fails.
+
+        Args:
+          *lines: The arguments of each.
+          kill: The place at which the process sends itself SIGKILL; see `interruptions`.
+          terminate: The place at which it sends itself SIGTERM.
+          devices: How many CPU devices it has.
+          plots: Whether training draws curves, which takes as long as all the rest of a toy's run.
+
+        Raises:
+          AssertionError: If it ended in another way than it was to.
+        """
+        self._calls += 1
+        files = {name: self._folder / f"{self._calls}.{name}" for name in ("out", "err")}
+        sent = signal.SIGKILL if kill else signal.SIGTERM
+        request = {
+            **{name: str(path) for name, path in files.items()},
+            "lines": lines,
+            "place": kill or terminate,
+            "signal": sent,
+            "devices": devices,
+            "plots": plots,
+            "compiled": str(self._folder / "compiled"),
+        }
+        status = self._ask(request)
+        outcome = Outcome(*(path.read_text() for path in files.values()))
+        expected = -signal.SIGKILL if kill else 128 + signal.SIGTERM if terminate else 0
+        assert status == expected, f"{status}\n{outcome.out}\n{outcome.err}"
+        assert "Traceback" not in outcome.err, outcome.err
+        return outcome
+
+    def _ask(self, request) -> int:
+        timer = threading.Timer(SECONDS, self.close)
+        timer.start()
+        try:
+            print(json.dumps(request), file=self._server.stdin, flush=True)
+            answer = self._server.stdout.readline()
+        finally:
+            timer.cancel()
+        assert answer, f"the server ended, or was ended after {SECONDS} s"
+        return json.loads(answer)
+
+    def close(self) -> None:
+        """Ends the server and its child."""
+        with self._server:  # Closes the pipes, and waits.
+            if self._server.poll() is None:
+                os.killpg(self._server.pid, signal.SIGKILL)
+
+
+def checkpoint(workdir, step=None):
+    """`(step, {leaf: array}, progress)` of a checkpoint, the newest by default."""
+    with Checkpointer(workdir / "checkpoints") as checkpointer:
+        found, state, progress, warnings = checkpointer.restore(step=step)
+    assert not warnings
+    state["key"] = np.asarray(jax.random.key_data(state["key"]))
+    leaves = jax.tree_util.tree_leaves_with_path(state)
+    return found, {jax.tree_util.keystr(path): np.asarray(x) for path, x in leaves}, progress
+
+
+def steps(workdir):
+    """The steps of the checkpoints that are whole, ascending."""
+    return Checkpointer(workdir / "checkpoints").all_steps()
+
+
+def metrics(workdir):
+    """The lines of the log without rates."""
+    lines = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+    return [{k: v for k, v in line.items() if not k.startswith("time/")} for line in lines]
+
+
+def grids(workdir):
+    """`{name: bytes}` of the grids that training draws."""
+    return {path.name: path.read_bytes() for path in sorted((workdir / "samples").glob("step_*"))}
+
+
+def pixels(path):
+    """uint8 [H, W] or [H, W, 3] of a file."""
+    return np.asarray(Image.open(path))
