@@ -1,6 +1,6 @@
 """Scores of generated images, and the features they are computed from.
 
-Needs JAX, Flax, NumPy and SciPy only, and no other room of this package: usable from any project,
+Needs JAX, Flax, NumPy and SciPy only, and of this package `gan_jax.names`: usable from any project,
 without a configuration.
 """
 
