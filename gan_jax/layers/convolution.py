@@ -3,7 +3,12 @@
 `lax` is XLA's own convolution. `matmul` rearranges the input into patches (or folds the columns of
 a transposed convolution back into an image) around one matrix product. XLA:CPU's convolutions have
 gradients that are many times slower than the forward pass, its matrix products do not, so `auto`
-takes `matmul` on CPU and `lax` elsewhere. Both are differentiable to any order.
+takes `matmul` on CPU and `lax` elsewhere.
+
+`matmul` consists of products, reshapes and sums, and so has derivatives of every order, in forward
+and reverse mode, wherever JAX runs; a test goes to the third. What `lax` has depends on XLA's
+convolution of the platform: first and second derivatives (gradient penalties) are tested on the
+CPU, and nothing is promised beyond them.
 """
 
 import functools

@@ -1,5 +1,7 @@
 """Both forms of the convolutions against loops over every output, and against each other."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -148,6 +150,43 @@ def test_forms_agree_in_value_gradients_and_gradients_of_gradients(
     for ours, theirs in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
         scale = float(np.abs(theirs).max())
         np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5 * scale)
+
+
+def _conv_by_taps(x, kernel, *, strides, padding):
+    """A sum over the kernel's entries, whose derivatives are plain."""
+    x = jnp.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
+    rows, columns = (
+        (n - k) // s + 1 for n, k, s in zip(x.shape[1:3], kernel.shape[:2], strides, strict=True)
+    )
+
+    def tap(i, j):
+        part = x[
+            :, i : i + rows * strides[0] : strides[0], j : j + columns * strides[1] : strides[1]
+        ]
+        return part[:, :rows, :columns] @ kernel[i, j]
+
+    return sum(tap(i, j) for i in range(kernel.shape[0]) for j in range(kernel.shape[1]))
+
+
+@pytest.mark.parametrize("modes", ["rrr", "frr", "rff", "fff"])
+def test_matmul_form_has_third_derivatives(modes):
+    x, kernel = _draw(0, 2, 5, 4, 2), _draw(1, 3, 3, 2, 2)
+    along = _draw(2, 3, *x.shape), _draw(3, 3, *kernel.shape)
+
+    def third(convolve):
+        def value(p):
+            moved = x + jnp.tensordot(p, along[0], 1), kernel + jnp.tensordot(p, along[1], 1)
+            return jnp.sum(jnp.sin(convolve(*moved)))
+
+        for mode in modes:
+            value = (jax.jacrev if mode == "r" else jax.jacfwd)(value)
+        return np.asarray(jax.jit(value)(jnp.full(3, 0.1)))
+
+    settings = {"strides": (2, 1), "padding": 1}
+    found = third(functools.partial(layers.conv, implementation="matmul", **settings))
+    expected = third(functools.partial(_conv_by_taps, **settings))
+    assert np.abs(expected).max() > 1.0
+    np.testing.assert_allclose(found, expected, atol=1e-4 * np.abs(expected).max())
 
 
 def test_gradient_inside_scan_and_under_vmap():
