@@ -9,7 +9,7 @@ import os
 import signal
 import threading
 
-from gan_jax.checkpoint import files
+from gan_jax.checkpoint import Checkpointer, files
 from gan_jax.modes.train import grids, intervals, loop
 from tests.toys import growing
 
@@ -24,7 +24,8 @@ def interrupt(place: str, signum: signal.Signals) -> None:
         "seal": the checkpoint of this step has all its files, but not yet its name;
         "entering": `on_enter` of the phase that begins with this step is being compiled (of the
           toy "growing");
-        "entered": it has been applied, the first step is next, and checkpoints are on disk.
+        "entered": it has been applied, and the first step is next.
+        Checkpoints of earlier steps are on disk then: a toy's steps would be faster than a write.
       signum: The signal.
 
     Raises:
@@ -49,16 +50,19 @@ def interrupt(place: str, signum: signal.Signals) -> None:
 
         setattr(owner, function, sending)
 
-    enter = loop._Loop._enter
+    save, enter = Checkpointer.save, loop._Loop._enter
+
+    def save_and_wait(checkpointer, *args):
+        save(checkpointer, *args)
+        checkpointer.wait()
 
     def enter_and_send(looping):
         entering.append(looping.step)
         enter(looping)
-        looping.checkpointer.wait()
         if name == "entered" and looping.step == step:
             send()
 
-    loop._Loop._enter = enter_and_send
+    Checkpointer.save, loop._Loop._enter = save_and_wait, enter_and_send
     if name == "step":
         send_before(intervals.Window, "add", lambda self, first, metrics: first == step)
     elif name == "sample":
