@@ -15,7 +15,6 @@ from gan_jax.images import (
     random_rotation,
 )
 
-
 rotate = jax.jit(augment.rotate)
 
 
