@@ -252,6 +252,7 @@ def test_a_run_stops_once_its_score_has_not_improved_and_goes_on_when_asked(
     outcome = command_line(*command, "--config.evaluate.stop=True")
     assert outcome.status == 0, outcome.err
     assert "stopped after step 8, because the score has not improved" in outcome.out
+    assert outcome.out.count("stopped after step") == 1
     assert "has not been better than 2 of step 4 for 2 evaluations" in outcome.out
     with Checkpointer(tmp_path / "run" / "checkpoint_best") as checkpointer:
         assert checkpointer.all_steps() == [4]

@@ -167,7 +167,7 @@ class _Loop:
                 self.evaluation.close()
         if self.main:
             self._plot()
-        return Trained(self.step, self.step == last or self._stopped_early(quietly=True))
+        return Trained(self.step, self.step == last or self._stopped_early())
 
     def _train_phases(self) -> None:
         """All phases from the one that the run stands in."""
@@ -178,6 +178,11 @@ class _Loop:
             start = self.experiment.starts[index]
             self._choose(self.experiment.phases[index])
             self._train_phase(start, start + self.phase.steps, resident)
+        if self.main and self._stopped_early() and self.step < self.experiment.steps:
+            telemetry.say(
+                f"stopped after step {self.step}, because the score has not improved; "
+                "config.evaluate.stop=False trains on"
+            )
 
     def _choose(self, phase: core.Phase) -> None:
         if phase is not self.phase:
@@ -212,15 +217,8 @@ class _Loop:
     def _is_over(self) -> bool:
         return self.stop.requested() or self._stopped_early()
 
-    def _stopped_early(self, *, quietly: bool = False) -> bool:
-        if self.evaluation is None or not self.evaluation.finished:
-            return False
-        if self.main and not quietly:
-            telemetry.say(
-                f"stopped after step {self.step}, because the score has not improved; "
-                "config.evaluate.stop=False trains on"
-            )
-        return True
+    def _stopped_early(self) -> bool:
+        return self.evaluation is not None and self.evaluation.finished
 
     def _after_call(self, metrics: PyTree, clock: Clock) -> None:
         config, last = self.config, self.experiment.steps
