@@ -5,8 +5,6 @@ Run as a script this file is one of the two processes.
 
 import os
 import pathlib
-import socket
-import subprocess
 import sys
 
 import jax
@@ -14,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gan_jax.checkpoint import Checkpointer
+from tests import two_processes
 
 TIMEOUT = 120.0
 
@@ -53,47 +52,8 @@ def be_one_of_two(process, port, folder):
     assert checkpointer.progress() == (2, {"again": True})
 
 
-def start(process, port, folder):
-    root = str(pathlib.Path(__file__).resolve().parents[2])
-    return subprocess.Popen(
-        [sys.executable, __file__, str(process), str(port), str(folder)],
-        env={**os.environ, "JAX_PLATFORMS": "cpu", "XLA_FLAGS": "", "PYTHONPATH": root},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
-def finish(processes):
-    """Waits for all, and kills the rest when one fails: (did all succeed, what they printed)."""
-    outputs, succeeded = [], True
-    try:
-        for process in processes:
-            outputs.append(process.communicate(timeout=TIMEOUT)[0])
-            succeeded = succeeded and process.returncode == 0
-            if not succeeded:
-                break
-    except subprocess.TimeoutExpired:
-        succeeded = False
-    finally:
-        for process in processes:
-            if process.poll() is None:
-                process.kill()
-                outputs.append(process.communicate()[0])
-    return succeeded, "\n".join(outputs)
-
-
 def test_two_processes_share_a_directory(tmp_path):
-    for _ in range(3):
-        with socket.socket() as listener:
-            listener.bind(("localhost", 0))
-            port = listener.getsockname()[1]
-        folder = tmp_path / str(port)
-        succeeded, output = finish([start(process, port, folder) for process in range(2)])
-        # Another program may have taken the port between its choice and its use.
-        if succeeded or "address already in use" not in output.lower():
-            break
-    assert succeeded, output[-4000:]
+    folder = two_processes.run(__file__, lambda port: tmp_path / str(port), timeout=TIMEOUT)
     assert sorted(os.listdir(folder)) == ["1", "2", "damaged-2"]
     step, state, progress, warnings = Checkpointer(folder).restore()
     assert (step, progress, warnings) == (2, {"again": True}, [])

@@ -3,10 +3,7 @@
 Run as a script this file is one of the two processes.
 """
 
-import os
 import pathlib
-import socket
-import subprocess
 import sys
 
 import jax
@@ -17,6 +14,7 @@ import pytest
 
 from gan_jax import core
 from gan_jax.core import processes
+from tests import two_processes
 
 MODES = ("jit", "pmap")
 TIMEOUT = 180.0
@@ -113,53 +111,11 @@ def learn_from_the_first(process):
         processes.by_first_process(fail, None)
 
 
-def start(process, port, folder):
-    root = str(pathlib.Path(__file__).resolve().parents[2])
-    return subprocess.Popen(
-        [sys.executable, __file__, str(process), str(port), str(folder)],
-        env={**os.environ, "JAX_PLATFORMS": "cpu", "XLA_FLAGS": "", "PYTHONPATH": root},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
-def finish(processes):
-    """Waits for all, or kills the rest when one fails: (did all succeed, what they said)."""
-    outputs, succeeded = [], True
-    try:
-        for process in processes:
-            outputs.append(process.communicate(timeout=TIMEOUT)[0])
-            succeeded = succeeded and process.returncode == 0
-            if not succeeded:
-                break
-    except subprocess.TimeoutExpired:
-        succeeded = False
-    finally:
-        for process in processes:
-            if process.poll() is None:
-                process.kill()
-                outputs.append(process.communicate()[0])
-    return succeeded, "\n".join(outputs)
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("localhost", 0))
-        return listener.getsockname()[1]
-
-
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
     """`{mode: (first process's leaves, second's)}`."""
     folder = tmp_path_factory.mktemp("distributed")
-    for _ in range(3):
-        port = free_port()
-        succeeded, output = finish([start(process, port, folder) for process in range(2)])
-        # Another program may have taken the port between its choice and its use.
-        if succeeded or "address already in use" not in output.lower():
-            break
-    assert succeeded, output[-4000:]
+    two_processes.run(__file__, lambda port: folder, timeout=TIMEOUT)
     return {
         mode: tuple(dict(np.load(folder / f"{mode}_{process}.npz")) for process in range(2))
         for mode in MODES
