@@ -10,7 +10,7 @@ with feed.chunks(data.calls(0, 1000, 10), lambda step: step * feed.examples_per_
 from gan_jax.data.batch import make_prepare
 from gan_jax.data.cache import cache_directory
 from gan_jax.data.classes import CLASS_GROUPS, class_labels
-from gan_jax.data.dataset import Dataset, Streams, from_arrays
+from gan_jax.data.dataset import Dataset, Streams, arrays_of, from_arrays, specs_of
 from gan_jax.data.feed import PLACEMENTS, Feed, calls, make_feed
 from gan_jax.data.loading import load, load_streams
 from gan_jax.data.order import index_examples
@@ -21,6 +21,7 @@ __all__ = [
     "Dataset",
     "Feed",
     "Streams",
+    "arrays_of",
     "cache_directory",
     "calls",
     "class_labels",
@@ -30,4 +31,5 @@ __all__ = [
     "load_streams",
     "make_feed",
     "make_prepare",
+    "specs_of",
 ]

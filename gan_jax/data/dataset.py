@@ -95,6 +95,31 @@ class Dataset:
 Streams = Mapping[str, Dataset]
 
 
+def arrays_of(streams: Streams) -> dict[str, np.ndarray]:
+    """All arrays of some streams, by their names.
+
+    Args:
+      streams: The data.
+
+    Raises:
+      ValueError: If two streams have arrays of one name.
+    """
+    arrays: dict[str, np.ndarray] = {}
+    for stream, dataset in streams.items():
+        if again := arrays.keys() & dataset.arrays.keys():
+            raise ValueError(
+                f"stream {stream!r} has arrays {sorted(again)}, as another stream has: names of "
+                "arrays are unique over all streams"
+            )
+        arrays |= dataset.arrays
+    return arrays
+
+
+def specs_of(streams: Streams) -> dict[str, ArraySpec]:
+    """What the rows of each array of `streams` are, `{name: ArraySpec}`."""
+    return {name: spec for dataset in streams.values() for name, spec in dataset.specs.items()}
+
+
 def from_arrays(
     arrays: Mapping[str, np.ndarray],
     *,

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
 
-from gan_jax.data.dataset import Streams
+from gan_jax.data.dataset import Streams, arrays_of
 from gan_jax.data.order import index_examples
 from gan_jax.data.read_ahead import read_ahead
 from gan_jax.names import check_name
@@ -58,7 +58,7 @@ class Feed:
         """
         if not self.resident:
             return None
-        arrays = {name: a.view(np.ndarray) for name, a in _arrays(self.streams).items()}
+        arrays = {name: a.view(np.ndarray) for name, a in arrays_of(self.streams).items()}
         return {n: a.reshape(len(a), -1) if a.ndim > 1 else a for n, a in arrays.items()}
 
     def indices(self, first_example: int, count: int) -> dict[str, np.ndarray]:
@@ -140,21 +140,9 @@ def make_feed(
       ValueError: If the placement is unknown, or two streams have arrays of one name.
     """
     check_name("config.data.placement", placement, PLACEMENTS)
-    size = sum(array.nbytes for array in _arrays(streams).values())
+    size = sum(array.nbytes for array in arrays_of(streams).values())
     resident = placement == "device" or (placement == "auto" and size <= RESIDENT_BYTES)
     return Feed(dict(streams), updates, batch_size, seed, resident, rows)
-
-
-def _arrays(streams: Streams) -> dict[str, np.ndarray]:
-    arrays: dict[str, np.ndarray] = {}
-    for stream, dataset in streams.items():
-        if again := arrays.keys() & dataset.arrays.keys():
-            raise ValueError(
-                f"stream {stream!r} has arrays {sorted(again)}, as another stream has: names of "
-                "arrays are unique over all streams"
-            )
-        arrays |= dataset.arrays
-    return arrays
 
 
 def calls(start: int, stop: int, size: int) -> Iterator[tuple[int, int]]:

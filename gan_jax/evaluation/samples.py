@@ -15,7 +15,7 @@ import numpy as np
 
 from gan_jax import metrics, sampling
 from gan_jax.core import FromData, Sampler, Weights
-from gan_jax.data import Dataset, Streams
+from gan_jax.data import Dataset, Streams, arrays_of
 from gan_jax.evaluation import features, protocols
 from gan_jax.evaluation.evaluator import Evaluator
 from gan_jax.evaluation.reference import make_reference
@@ -168,7 +168,7 @@ def make_sample_evaluator(
         sampler,
         seed=seed,
         frequencies=label_frequencies(streams),
-        rows={name: array for one in streams.values() for name, array in one.arrays.items()},
+        rows=arrays_of(streams),
     )
     shape = sampling.image_shape(sampler, weights, inputs_of(np.arange(1)), options=options)
     protocol = protocols.samples_protocol(

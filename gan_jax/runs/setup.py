@@ -160,7 +160,7 @@ def set_up(config: ConfigDict, *, streams: data.Streams | None = None) -> Setup:
     # A misspelled loss should not cost a download: first the game on arrays of likely shapes.
     _check_batches(experiment_of(config, likely_specs(config)))
     streams = load_streams(config) if streams is None else streams
-    specs = {name: spec for dataset in streams.values() for name, spec in dataset.specs.items()}
+    specs = data.specs_of(streams)
     experiment = experiment_of(config, specs)
     _check_batches(experiment)
     _check_samplers(experiment, specs)

@@ -13,7 +13,7 @@ from ml_collections import ConfigDict
 from gan_jax import sampling
 from gan_jax.checkpoint import Checkpointer
 from gan_jax.core import Category
-from gan_jax.data import Dataset, Streams
+from gan_jax.data import Dataset, Streams, arrays_of, specs_of
 from gan_jax.evaluation import samples
 from gan_jax.names import check_name
 from gan_jax.runs import restored, setup, workdir
@@ -96,7 +96,7 @@ def target_of(config: ConfigDict, streams: Streams, sampler: str | None) -> str:
     Raises:
       ValueError: If there is no such sampler.
     """
-    specs = {name: spec for one in streams.values() for name, spec in one.specs.items()}
+    specs = specs_of(streams)
     experiment = setup.experiment_of(config, specs, parallel="jit")
     samplers = experiment.phases[0].gan.samplers
     if sampler is not None:
@@ -167,6 +167,5 @@ def check_sampler(
     Raises:
       ValueError: If there is no such option, its value is refused, or rows are missing.
     """
-    rows = {name: array for one in streams.values() for name, array in one.arrays.items()}
-    inputs = sampling.inputs(run.sampler, np.arange(1), seed=seed, rows=rows)
+    inputs = sampling.inputs(run.sampler, np.arange(1), seed=seed, rows=arrays_of(streams))
     sampling.image_shape(run.sampler, run.weights, inputs, options=options)

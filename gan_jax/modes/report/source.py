@@ -9,7 +9,7 @@ import numpy as np
 
 from gan_jax import sampling
 from gan_jax.core import Category, FromData
-from gan_jax.data import Dataset, Streams
+from gan_jax.data import Dataset, Streams, arrays_of
 from gan_jax.evaluation import stream_of
 from gan_jax.runs import restored, workdir
 
@@ -86,10 +86,6 @@ def make_source(run: restored.Restored, streams: Streams | None, *, seed: int) -
         run.sampler,
         seed=seed,
         frequencies=run.info.label_frequencies,
-        rows=_arrays(streams),
+        rows=arrays_of(streams or {}),
     )
     return Source(run, sampling.make_generate(run.sampler), inputs_of, streams, seed)
-
-
-def _arrays(streams: Streams | None) -> dict[str, np.ndarray]:
-    return {name: array for one in (streams or {}).values() for name, array in one.arrays.items()}

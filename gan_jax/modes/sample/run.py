@@ -11,7 +11,7 @@ import numpy as np
 
 from gan_jax import sampling
 from gan_jax.core import Category, FromData
-from gan_jax.data import class_labels
+from gan_jax.data import arrays_of, class_labels
 from gan_jax.images import save_png
 from gan_jax.runs import restored, setup
 
@@ -116,8 +116,7 @@ def _check_options(
 def _inputs_of(run: restored.Restored, split: str, seed: int) -> sampling.InputsOf:
     rows = {}
     if any(isinstance(one, FromData) for one in run.sampler.inputs.values()):
-        streams = setup.load_streams(run.config, split=split)
-        rows = {name: array for one in streams.values() for name, array in one.arrays.items()}
+        rows = arrays_of(setup.load_streams(run.config, split=split))
     elif split:
         raise ValueError(f"--split: the sampler '{run.name}' reads no data")
     return functools.partial(

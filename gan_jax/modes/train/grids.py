@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from gan_jax import core, sampling
+from gan_jax.data import arrays_of
 from gan_jax.runs import workdir
 from gan_jax.runs.setup import Setup
 
@@ -23,9 +24,7 @@ class Grids:
         """
         self._experiment, self._where = setup.sampled, where
         self._info, self._seed = setup.data_info, setup.config.seed
-        self._arrays = {
-            name: array for data in setup.streams.values() for name, array in data.arrays.items()
-        }
+        self._arrays = arrays_of(setup.streams)
         self._grids: dict[tuple[int, str], sampling.FixedGrid] = {}
 
     def save(self, step: int, state: core.GanState) -> Iterator[tuple[str, np.ndarray]]:
