@@ -23,6 +23,7 @@ from gan_jax.core.inputs import (
     Uniform,
     Weights,
     draw_inputs,
+    fold_in_name,
     input_key,
     truncated_normal,
 )
@@ -80,6 +81,7 @@ __all__ = [
     "data_inputs",
     "draw_inputs",
     "fitting_batch_size",
+    "fold_in_name",
     "init_optimizers",
     "init_state",
     "input_key",

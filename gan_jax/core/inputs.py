@@ -158,6 +158,12 @@ class Sampler:
         return next((name for name, one in self.inputs.items() if isinstance(one, kind)), None)
 
 
+def fold_in_name(key: jax.Array, name: str) -> jax.Array:
+    """A key for what has a name: `key` folded with a hash of `name`."""
+    # 31 bits: fold_in takes what fits an int32 without a sign.
+    return jax.random.fold_in(key, zlib.crc32(name.encode()) >> 1)
+
+
 def input_key(seed: int | jax.Array, name: str, index: int | jax.Array) -> jax.Array:
     """The key of one input of image number `index`.
 
@@ -170,8 +176,7 @@ def input_key(seed: int | jax.Array, name: str, index: int | jax.Array) -> jax.A
       index: int32, at least 0.
     """
     key = seed if isinstance(seed, jax.Array) else jax.random.key(seed)
-    # 31 bits: fold_in takes what fits an int32 without a sign.
-    return jax.random.fold_in(jax.random.fold_in(key, zlib.crc32(name.encode()) >> 1), index)
+    return jax.random.fold_in(fold_in_name(key, name), index)
 
 
 def draw_inputs(

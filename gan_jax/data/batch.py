@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
 
-from gan_jax.core import ArraySpec
+from gan_jax.core import ArraySpec, fold_in_name
 from gan_jax.data.order import MAIN_STREAM
 from gan_jax.images import make_augment, normalize, shrink
 
@@ -82,10 +81,7 @@ def _rows(
 
 
 def _stream_key(key: jax.Array, stream: str) -> jax.Array:
-    if stream == MAIN_STREAM:
-        return key
-    # 31 bits: fold_in takes what fits an int32 without a sign.
-    return jax.random.fold_in(key, zlib.crc32(stream.encode()) >> 1)
+    return key if stream == MAIN_STREAM else fold_in_name(key, stream)
 
 
 def _check_sizes(

@@ -64,7 +64,7 @@ class Dataset:
         """
         if array not in self.class_names:
             return ()
-        return tuple(int(label) for label in np.unique(self.arrays[array]))
+        return tuple(label for label, count in enumerate(self.class_counts(array)) if count)
 
     def class_counts(self, array: str = "label") -> tuple[int, ...]:
         """How often each class of an array of labels occurs."""

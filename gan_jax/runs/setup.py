@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -34,7 +35,8 @@ class Setup:
     experiment: core.Experiment
     sampled: core.Experiment
 
-    @property
+    # Once: describing the data passes over its labels.
+    @functools.cached_property
     def data_info(self) -> DataInfo:
         """What sampling must know of the data once it is gone."""
         return DataInfo({name: dataset.describe() for name, dataset in self.streams.items()})
