@@ -4,9 +4,16 @@ import os
 import shutil
 import tempfile
 
+from jaxlib import version
+
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 # Nearly all that the tests wait for is compilation, and half of that is LLVM's optimization.
 os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "true"
+# Half of the rest is code for fusions. Later releases emit it faster, do not know this flag, and
+# end a process that has it.
+if version.__version__.startswith("0.10."):
+    flags = (os.environ.get("XLA_FLAGS"), "--xla_cpu_use_fusion_emitters=false")
+    os.environ["XLA_FLAGS"] = " ".join(filter(None, flags))
 # JAX writes an entry of its compilation cache in place: another process may read half of it. So
 # processes that tests start have no cache; that of this process is its own, see below.
 os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"

@@ -9,6 +9,7 @@ import signal
 import socket
 import types
 
+import jax
 import numpy as np
 import pytest
 from PIL import Image
@@ -205,6 +206,9 @@ def test_only_the_echo_of_a_failed_write_is_kept_off_the_terminal():
 def files_no_larger_than(size):
     """What a full disk is to a program: a write that fails."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # The tests' cache of compiled programs is not on that disk: half an entry would fail others.
+    compiled = jax.config.jax_persistent_cache_min_compile_time_secs
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 1e9)
     old = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
@@ -212,6 +216,7 @@ def files_no_larger_than(size):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         signal.signal(signal.SIGXFSZ, old)
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", compiled)
 
 
 def test_a_full_disk_loses_no_checkpoint(command_line, tiny, run, contents):

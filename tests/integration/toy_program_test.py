@@ -77,20 +77,6 @@ def trained(run_program, arguments_of, tmp_path_factory):
     return train
 
 
-def assert_same_run(one, other):
-    """Both ended with the same bits, of the state, the log and the grids."""
-    (step, leaves, progress), (other_step, other_leaves, other_progress) = map(
-        program.checkpoint, (one, other)
-    )
-    assert (step, progress) == (other_step, other_progress)
-    assert leaves.keys() == other_leaves.keys()
-    for name, leaf in leaves.items():
-        assert leaf.dtype == other_leaves[name].dtype, name
-        assert leaf.tobytes() == other_leaves[name].tobytes(), name
-    assert program.metrics(one) == program.metrics(other)
-    assert program.grids(one) == program.grids(other)
-
-
 def test_a_run_leaves_checkpoints_a_log_and_grids(toy, trained):
     workdir = trained(toy)
     last = 16 if toy == "growing" else STEPS
@@ -123,7 +109,7 @@ def test_a_killed_run_ends_as_if_it_had_not_been(toy, run_program, arguments_of,
     assert max(program.steps(workdir)) == there
     outcome = run_program(arguments)
     assert f"going on at step {there} of {STEPS}" in outcome.out
-    assert_same_run(workdir, trained(toy))
+    program.assert_same_run(workdir, trained(toy))
 
 
 def test_growing_enters_each_phase_once(run_program, arguments_of, trained, tmp_path):
@@ -152,7 +138,7 @@ def test_growing_enters_each_phase_once(run_program, arguments_of, trained, tmp_
     assert entered(16) == 3
     # The stop at step 6 has left a checkpoint more, and nothing else.
     assert set(program.steps(workdir)) == {*program.steps(trained("growing")), 6}
-    assert_same_run(workdir, trained("growing"))
+    program.assert_same_run(workdir, trained("growing"))
 
 
 def assert_close(found, expected):

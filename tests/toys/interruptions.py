@@ -68,7 +68,7 @@ def interrupt(place: str, signum: signal.Signals) -> None:
     elif name == "sample":
         send_before(grids.Grids, "save", lambda self, at, state: at == step)
     elif name == "seal":
-        send_before(files, "seal", lambda folder: folder.name.startswith(f"{step}."))
+        send_before(files, "seal", lambda folder: f"checkpoints/{step}." in str(folder))
     elif name == "entering":
         send_before(growing, "init_optimizers", lambda gan, params: entering[-1] == step)
     elif name != "entered":

@@ -54,6 +54,7 @@ class Program:
         *lines: tuple[str, ...],
         kill: str = "",
         terminate: str = "",
+        interrupt: str = "",
         devices: int = 1,
         plots: bool = False,
     ) -> Outcome:
@@ -63,6 +64,7 @@ class Program:
           *lines: The arguments of each.
           kill: The place at which the process sends itself SIGKILL; see `interruptions`.
           terminate: The place at which it sends itself SIGTERM.
+          interrupt: The place at which it sends itself SIGINT.
           devices: How many CPU devices it has.
           plots: Whether training draws curves, which takes as long as all the rest of a toy's run.
 
@@ -71,11 +73,12 @@ class Program:
         """
         self._calls += 1
         files = {name: self._folder / f"{self._calls}.{name}" for name in ("out", "err")}
-        sent = signal.SIGKILL if kill else signal.SIGTERM
+        places = {signal.SIGKILL: kill, signal.SIGTERM: terminate, signal.SIGINT: interrupt}
+        sent = next((signum for signum, place in places.items() if place), 0)
         request = {
             **{name: str(path) for name, path in files.items()},
             "lines": lines,
-            "place": kill or terminate,
+            "place": places.get(sent, ""),
             "signal": sent,
             "devices": devices,
             "plots": plots,
@@ -83,7 +86,7 @@ class Program:
         }
         status = self._ask(request)
         outcome = Outcome(*(path.read_text() for path in files.values()))
-        expected = -signal.SIGKILL if kill else 128 + signal.SIGTERM if terminate else 0
+        expected = -sent if sent == signal.SIGKILL else sent and 128 + sent
         assert status == expected, f"{status}\n{outcome.out}\n{outcome.err}"
         assert "Traceback" not in outcome.err, outcome.err
         return outcome
@@ -106,9 +109,9 @@ class Program:
                 os.killpg(self._server.pid, signal.SIGKILL)
 
 
-def checkpoint(workdir, step=None):
+def checkpoint(workdir, step=None, folder="checkpoints"):
     """`(step, {leaf: array}, progress)` of a checkpoint, the newest by default."""
-    with Checkpointer(workdir / "checkpoints") as checkpointer:
+    with Checkpointer(workdir / folder) as checkpointer:
         found, state, progress, warnings = checkpointer.restore(step=step)
     assert not warnings
     state["key"] = np.asarray(jax.random.key_data(state["key"]))
@@ -135,3 +138,17 @@ def grids(workdir):
 def pixels(path):
     """uint8 [H, W] or [H, W, 3] of a file."""
     return np.asarray(Image.open(path))
+
+
+def assert_same_run(one, other, folder="checkpoints"):
+    """Both ended with the same bits, of the state, the log and the grids; returns `checkpoint`."""
+    found, expected = (checkpoint(workdir, folder=folder) for workdir in (one, other))
+    (step, leaves, progress), (other_step, other_leaves, other_progress) = found, expected
+    assert (step, progress) == (other_step, other_progress)
+    assert leaves.keys() == other_leaves.keys()
+    for name, leaf in leaves.items():
+        assert leaf.dtype == other_leaves[name].dtype, name
+        assert leaf.tobytes() == other_leaves[name].tobytes(), name
+    assert metrics(one) == metrics(other)
+    assert grids(one) == grids(other)
+    return found
