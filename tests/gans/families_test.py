@@ -155,6 +155,20 @@ def test_a_family_plays_alike_on_one_device_on_a_mesh_and_under_pmap(name):
     assert largest_difference(one, mapped) < 1e-5
 
 
+def test_objectives_that_need_the_whole_batch_have_it_under_pmap():
+    # Means over the batch: their gradient is no mean of what the devices have by themselves.
+    config = tiny("dcgan_smoothed_cifar10", feature_matching=1.0, loss="relativistic_average")
+    # Discriminators without batch statistics, which would hide a small difference.
+    config.model.discriminator.update(normalization="none", initializer="he")
+    config.model.update(real_label=1.0, fake_label=0.0)
+    gan = game_of(config)
+    batch, start = inputs(gan), core.start(gan, 0)
+    _, one, _ = play(gan, batch, start=start)
+    config.parallel = "pmap"
+    _, mapped, _ = play(game_of(config), batch, mode="pmap", devices=4, start=start)
+    assert largest_difference(one, mapped) < 1e-5
+
+
 def test_second_recipe_with_feature_matching_and_minibatch_discrimination():
     config = tiny("dcgan_smoothed_cifar10", feature_matching=1.0)
     config.model.discriminator.minibatch_discrimination = 5
