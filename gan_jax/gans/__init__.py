@@ -1,13 +1,14 @@
-"""The families: settings in, experiment out. `FAMILIES` is the one table of their names."""
+"""The families: settings in, experiment out. `NAMES` is the one table of them."""
 
 from __future__ import annotations
 
 import dataclasses
+import importlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from gan_jax.core import ArraySpec, Experiment
-from gan_jax.gans import adversarial, settings
+from gan_jax.gans import settings
 from gan_jax.gans.settings import Run, setting
 from gan_jax.names import check_name
 
@@ -25,9 +26,18 @@ class Family:
     build: Callable[[Any, Mapping[str, ArraySpec], Run], Experiment]
 
 
-FAMILIES: dict[str, Family] = {
-    "adversarial": Family(adversarial.Settings, adversarial.build),
-}
+# Each is a module of this package, with `Settings` and `build`. One line per family.
+NAMES = (
+    "adversarial",
+)  # fmt: skip
+
+
+def _family(name: str) -> Family:
+    module = importlib.import_module(f"{__name__}.{name}")
+    return Family(module.Settings, module.build)
+
+
+FAMILIES: dict[str, Family] = {name: _family(name) for name in NAMES}
 
 
 def read_settings(family: str, model: Mapping[str, Any]) -> Any:
