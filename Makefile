@@ -18,12 +18,14 @@ lint: $(VENV)/.ready-to-test
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 
-$(VENV)/bin/python:
+# Its Python is there before its pip is: only the stamp says that nobody interrupted this.
+$(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "error: gan_jax needs Python 3.11 or newer: make PYTHON=python3.12 ..." >&2; exit 2; }
 	$(PYTHON) -m venv $(VENV)
+	touch $@
 
-$(VENV)/.ready: $(VENV)/bin/python requirements.txt
+$(VENV)/.ready: $(VENV)/.made requirements.txt
 	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 
