@@ -111,7 +111,7 @@ def samples_protocol(
         "precision": precision,
         "weights": "averaged" if averaged else "raw",
         "categories": {
-            name: "uniform" if one.labels is None else "as often as in the real images"
+            name: "uniform" if one.labels is None else "as often as in the training data"
             for name, one in sampler.inputs.items()
             if isinstance(one, Category)
         },

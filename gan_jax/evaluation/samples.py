@@ -141,6 +141,7 @@ def make_sample_evaluator(
     precision: str,
     count: int,
     averaged: bool,
+    frequencies: Mapping[str, np.ndarray] | None = None,
     seed: int = 0,
     options: Mapping[str, Any] = MappingProxyType({}),
 ) -> SampleEvaluator:
@@ -150,12 +151,14 @@ def make_sample_evaluator(
       evaluator: As `make_evaluator` makes it for the sampler's `target`.
       sampler: A sampler of the game.
       weights: The weights that it reads, or their shapes.
-      streams: The data: rows that the sampler reads, and how often each label occurs.
+      streams: The data, of which the sampler may read rows.
       family: The family of the run.
       sampler_name: Its name in the game.
       precision: Precision of the networks' arithmetic.
       count: Images to generate.
       averaged: Whether weights, and the statistics that go with them, are moving averages.
+      frequencies: How often each class occurs in the data that the run was trained on, as
+        `label_frequencies` gives it; None where that is `streams`.
       seed: Seed of the inputs.
       options: Values of some of `sampler.options`.
 
@@ -167,7 +170,7 @@ def make_sample_evaluator(
         sampling.inputs,
         sampler,
         seed=seed,
-        frequencies=label_frequencies(streams),
+        frequencies=label_frequencies(streams) if frequencies is None else frequencies,
         rows=arrays_of(streams),
     )
     shape = sampling.image_shape(sampler, weights, inputs_of(np.arange(1)), options=options)

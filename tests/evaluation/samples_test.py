@@ -103,6 +103,12 @@ def test_scores_are_those_of_the_images_by_number(evaluator_of, monkeypatch):
     assert counts[0] < 35 < counts[2]
 
 
+def test_labels_come_as_often_as_in_the_data_of_the_run(evaluator_of, monkeypatch):
+    frequencies = {"label": np.array([0.0, 1.0, 0.0])}
+    evaluator = evaluator_of(colored(), frequencies=frequencies)
+    assert set(scored_images(evaluator, monkeypatch)[:, 0, 0, 0]) == {128}
+
+
 def test_what_sampling_writes_as_a_number_is_what_evaluation_scores_as_it(
     evaluator_of, monkeypatch, tmp_path
 ):
@@ -142,7 +148,7 @@ def test_the_protocol_says_all_that_a_score_depends_on(evaluator_of):
 
     base = protocol()
     assert json.loads(json.dumps(base)) == base
-    assert base["categories"] == {"label": "as often as in the real images"}
+    assert base["categories"] == {"label": "as often as in the training data"}
     assert base["options"] == {"truncation": None}
     assert base["fake_shape"] == [8, 8, 3]
     assert base["weights"] == "raw"

@@ -168,6 +168,7 @@ def _score_runs(
             sampler_name=run.name,
             precision=run.config.precision,
             averaged=run.averaged,
+            frequencies=run.info.label_frequencies,
             **made,
         )
         shape, real = (of_samples.protocol[key] for key in ("fake_shape", "real_shape"))
