@@ -32,7 +32,7 @@ ROOMS = {
 ROOMS |= {room: {*ROOMS} | extra for room, extra in (("runs", set()), ("modes", {"runs"}))}
 ROOMS["cli"] = {*ROOMS}
 # What may lie loose at the top of the package.
-LOOSE = {"names", "files"}
+LOOSE = {"names"}
 READ_CONFIGS = {"modes", "runs", "gans", "cli"}
 # Not there in an environment that only reads prepared data, trains, samples and benchmarks.
 OPTIONAL = {"tensorflow", "tensorflow_datasets", "tensorboard", "clu", "torch"}

@@ -19,8 +19,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gan_jax import files
 from gan_jax.files import array_writer, read_arrays, write_bytes_atomically, write_json_atomically
+from gan_jax.files import arrays as array_files
 
 
 @contextlib.contextmanager
@@ -194,7 +194,7 @@ def test_large_arrays_are_checked_on_demand(tmp_path, monkeypatch):
     changed[100] ^= 1
     path.write_bytes(changed)
     assert read_arrays(path) is None
-    monkeypatch.setattr(files, "SMALL_BYTES", IMAGES.nbytes - 1)
+    monkeypatch.setattr(array_files, "SMALL_BYTES", IMAGES.nbytes - 1)
     found, _ = read_arrays(path)
     assert (found["image"] != IMAGES).sum() == 1
     assert read_arrays(path, verify=True) is None
