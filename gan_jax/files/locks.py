@@ -24,7 +24,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from gan_jax.files.atomic import (
     remove_abandoned,
@@ -237,10 +237,9 @@ def _read(path: pathlib.Path) -> Holder | None:
     except FileNotFoundError:
         return None
     try:
-        fields: dict[str, Any] = json.loads(text)
-        return Holder(
-            **{n: int(fields[n]) if n == "pid" else str(fields[n]) for n in Holder._fields}
-        )
+        fields = json.loads(text)
+        strings = {name: str(fields[name]) for name in Holder._fields if name != "pid"}
+        return Holder(pid=int(fields["pid"]), **strings)
     except (ValueError, KeyError, TypeError):
         # Being written, or cut short by a power failure: only its time says whether it is dead.
         token = f"{status.st_ino:08x}"[-8:] + str(status.st_size)

@@ -1,8 +1,11 @@
-"""A run's folder: what lies where, and whose run it is."""
+"""A run's folder: what lies where, and whose run it is.
+
+A folder belongs to a run from its first checkpoint on, which `config.json` records: so checkpoints
+that were lost are told from those that were never made.
+"""
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -11,6 +14,7 @@ from ml_collections import ConfigDict
 
 from gan_jax.files import write_json_atomically
 from gan_jax.runs.data_info import STREAM_KEYS, DataInfo
+from gan_jax.runs.paths import Workdir
 
 # What may change between one start of a run and the next without making it another experiment.
 MUTABLE = (
@@ -33,61 +37,6 @@ MUTABLE_PREFIX = "evaluate."
 
 class WorkdirError(ValueError):
     """The folder holds something else than the run that was asked for."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Workdir:
-    """Paths of a run.
-
-    Attributes:
-      path: The folder itself.
-    """
-
-    path: Path
-
-    @property
-    def config(self) -> Path:
-        """The config and what is known of the data, JSON."""
-        return self.path / "config.json"
-
-    @property
-    def metrics(self) -> Path:
-        """One JSON object per line."""
-        return self.path / "metrics.jsonl"
-
-    @property
-    def checkpoints(self) -> Path:
-        """Orbax checkpoints, one folder per step."""
-        return self.path / "checkpoints"
-
-    @property
-    def best(self) -> Path:
-        """The checkpoint of the best score, where the run evaluates itself."""
-        return self.path / "checkpoint_best"
-
-    @property
-    def environment(self) -> Path:
-        """Versions and devices that the run was last started on, JSON."""
-        return self.path / "environment.json"
-
-    @property
-    def evaluations(self) -> Path:
-        """One JSON file per evaluation."""
-        return self.path / "evaluations"
-
-    @property
-    def samples(self) -> Path:
-        """Grids of samples."""
-        return self.path / "samples"
-
-    @property
-    def plots(self) -> Path:
-        """Curves of losses and probabilities."""
-        return self.path / "plots"
-
-    def grid(self, step: int, sampler: str = "") -> Path:
-        """The grid of fixed inputs after `step` steps, of a sampler that is not the first."""
-        return self.samples / f"step_{step:08d}{sampler and '_'}{sampler}.png"
 
 
 def _flatten(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -147,43 +96,75 @@ def create_or_resume(
     check(path, config)
     check_data(path, data)
     workdir = Workdir(Path(path))
+    saved = has_saved(workdir)
+    if not saved and workdir.config.exists():
+        workdir.remove_outputs()
     workdir.path.mkdir(parents=True, exist_ok=True)
     content = {"config": _plain(config), "data": data.streams, "steps_matter": steps_matter}
-    write_json_atomically(workdir.config, content)
+    write_json_atomically(workdir.config, {**content, "saved": saved})
     return workdir
+
+
+def record_saved(workdir: Workdir) -> None:
+    """Records that the run has a checkpoint on the disk: from now on its folder is its own.
+
+    Raises:
+      OSError: If it cannot be written, in one line.
+    """
+    write_json_atomically(workdir.config, {**_read(workdir.config), "saved": True})
+
+
+def has_saved(workdir: Workdir) -> bool:
+    """Whether the run in a folder has ever saved a checkpoint, be it there or not."""
+    if workdir.steps() or workdir.best_steps():
+        return True
+    return workdir.config.exists() and bool(_read(workdir.config).get("saved"))
 
 
 def check(path: str | Path, config: ConfigDict) -> None:
     """Refuses a folder that `config` must not be trained in; touches nothing.
 
     Raises:
-      WorkdirError: As `create_or_resume`.
+      WorkdirError: As `create_or_resume`, or if the checkpoints of the run are gone.
     """
     workdir = Workdir(Path(path))
     if workdir.path.exists() and not workdir.path.is_dir():
         raise WorkdirError(f"workdir {path} is a file: give a folder")
     if workdir.config.exists():
         content = _read(workdir.config)
-        different = differences(
-            content["config"], _plain(config), steps_matter=content["steps_matter"]
-        )
-        if different:
-            key, (old, new) = next(iter(different.items()))
-            more = f" and {len(different) - 1} more keys differ" if len(different) > 1 else ""
-            more += ", and a schedule ends with the run" if key == "steps" else ""
-            raise WorkdirError(
-                f"workdir {path} holds another experiment: its config.{key} is {old!r}, you asked "
-                f"for {new!r}{more}; give another --workdir, or the config of the run"
-            )
+        if has_saved(workdir):
+            _check_same(path, content, config)
+            _check_checkpoints(workdir, content)
     elif workdir.path.is_dir() and not all(map(_is_leftover, workdir.path.iterdir())):
         raise WorkdirError(
             f"workdir {path} is not empty and holds no run (no config.json): give a new folder"
         )
 
 
+def _check_same(path: str | Path, content: dict[str, Any], config: ConfigDict) -> None:
+    different = differences(content["config"], _plain(config), steps_matter=content["steps_matter"])
+    if different:
+        key, (old, new) = next(iter(different.items()))
+        more = f" and {len(different) - 1} more keys differ" if len(different) > 1 else ""
+        more += ", and a schedule ends with the run" if key == "steps" else ""
+        raise WorkdirError(
+            f"workdir {path} holds another experiment: its config.{key} is {old!r}, you asked "
+            f"for {new!r}{more}; give another --workdir, or the config of the run"
+        )
+
+
+def _check_checkpoints(workdir: Workdir, content: dict[str, Any]) -> None:
+    if content.get("saved") and not workdir.steps():
+        raise WorkdirError(
+            f"the run in workdir {workdir.path} has saved checkpoints, and {workdir.checkpoints} "
+            "holds none: put them back to go on, or, to begin again, give another --workdir or "
+            "remove this one"
+        )
+
+
 def _is_leftover(file: Path) -> bool:
-    """Whether this is a config.json that a killed process did not finish."""
-    return file.name.startswith(".config.json.")
+    """Whether this is a lock, or a file that a killed process did not finish."""
+    return file.name.startswith((".lock", ".config.json.")) or file.name.endswith(".partial")
 
 
 def check_data(path: str | Path, data: DataInfo) -> None:
@@ -193,7 +174,7 @@ def check_data(path: str | Path, data: DataInfo) -> None:
       WorkdirError: If the folder holds a run on other data. Nothing in it is touched.
     """
     workdir = Workdir(Path(path))
-    if not workdir.config.exists():
+    if not workdir.config.exists() or not has_saved(workdir):
         return
     known = _read(workdir.config)["data"]
     new = json.loads(json.dumps(data.streams))

@@ -31,7 +31,11 @@ def config(**changes):
 
 
 def create(path, asked, data=DATA, *, steps_matter=False):
-    return workdir.create_or_resume(path, asked, data, steps_matter=steps_matter)
+    """A run that has saved a checkpoint: until then its folder is anybody's."""
+    where = workdir.create_or_resume(path, asked, data, steps_matter=steps_matter)
+    (where.checkpoints / "7").mkdir(parents=True, exist_ok=True)
+    workdir.record_saved(where)
+    return where
 
 
 def test_a_workdir_holds_what_sampling_needs(tmp_path):
@@ -51,7 +55,7 @@ def test_a_workdir_holds_what_sampling_needs(tmp_path):
     assert held.data.classes == ["dog"]
     assert set(held.to_dict()) == set(asked.to_dict())
     assert where.grid(7) == tmp_path / "a" / "run" / "samples" / "step_00000007.png"
-    assert [p.name for p in where.path.iterdir()] == ["config.json"]
+    assert sorted(p.name for p in where.path.iterdir()) == ["checkpoints", "config.json"]
     # The same again is the same run, whatever became of its tuples on the way.
     create(tmp_path / "a" / "run", asked, DATA)
 

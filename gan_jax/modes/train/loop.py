@@ -20,6 +20,7 @@ from gan_jax.modes.train.interrupt import Interrupt
 from gan_jax.modes.train.intervals import Clock, Window
 from gan_jax.modes.train.periodic_evaluation import PeriodicEvaluation
 from gan_jax.runs import workdir
+from gan_jax.runs.occupied import Claim, occupied
 from gan_jax.runs.setup import Setup, compile_steps, set_up
 
 PyTree = Any
@@ -55,20 +56,22 @@ def train(config: ConfigDict, path: str, *, interrupt: Interrupt | None = None) 
 
     Raises:
       ValueError: In one line: a config that cannot be, a folder that holds another experiment.
-      OSError: If data is not available or a file cannot be written.
+      OSError: If another process trains there, data is not available or a file cannot be written.
       NonFiniteLossError: If a loss is not finite.
       CheckpointError: If no checkpoint can be read, or one cannot be written.
     """
     check_numbers(config)
     workdir.check(path, config)
-    setup = set_up(config)
-    workdir.check_data(path, setup.data_info)
-    where = workdir.Workdir(Path(path))
-    with (
-        Checkpointer(where.checkpoints, keep=config.keep_checkpoints) as checkpointer,
-        interrupt or Interrupt() as stop,
-    ):
-        return _Loop(setup, where, checkpointer, stop).run()
+    with occupied(path) as claim:
+        workdir.check(path, config)  # Again: until now another process may have trained there.
+        setup = set_up(config)
+        workdir.check_data(path, setup.data_info)
+        where = workdir.Workdir(Path(path))
+        with (
+            Checkpointer(where.checkpoints, keep=config.keep_checkpoints) as checkpointer,
+            interrupt or Interrupt() as stop,
+        ):
+            return _Loop(setup, where, checkpointer, stop, claim).run()
 
 
 class _Loop:
@@ -80,8 +83,10 @@ class _Loop:
         where: workdir.Workdir,
         checkpointer: Checkpointer,
         stop: Interrupt,
+        claim: Claim,
     ):
-        self.setup, self.where, self.checkpointer, self.stop = setup, where, checkpointer, stop
+        self.setup, self.where, self.claim = setup, where, claim
+        self.checkpointer, self.stop = checkpointer, stop
         self.config, self.experiment = setup.config, setup.experiment
         self.main = jax.process_index() == 0
         self.per_call, self.sample_at = self._events()
@@ -142,6 +147,7 @@ class _Loop:
     def run(self) -> Trained:
         """Trains to the end or to an interruption."""
         first, last = self.step, self.experiment.steps
+        self.claim.confirm()
         if self.main:
             workdir.create_or_resume(
                 self.where.path,
@@ -163,6 +169,7 @@ class _Loop:
             self._train_phases()
             self._save()
             self.checkpointer.wait()
+            self.claim.confirm()
             if self.evaluation:
                 self.evaluation.close()
         if self.main:
@@ -222,6 +229,7 @@ class _Loop:
 
     def _after_call(self, metrics: PyTree, clock: Clock) -> None:
         config, last = self.config, self.experiment.steps
+        self.claim.confirm()
         steps = self.window.add(self.step, metrics)
         self.step += steps
         clock.tick(self.step)
@@ -277,6 +285,9 @@ class _Loop:
         return {**progress, "unscored": True} if self.unscored else progress
 
     def _save(self) -> None:
+        if self.step == 0:
+            return  # A fresh start that was stopped before its first step leaves nothing behind.
+        self.claim.confirm()
         check_finite_params(self.step, local(self.state.params))
         self.checkpointer.save(self.step, self.state, self._progress())
 

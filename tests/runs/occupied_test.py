@@ -1,0 +1,118 @@
+import json
+
+import pytest
+from ml_collections import ConfigDict
+
+from configs import common
+from gan_jax.files import locks
+from gan_jax.runs import workdir
+from gan_jax.runs.data_info import DataInfo
+from gan_jax.runs.occupied import occupied
+from tests.runs.workdir_test import DATA, STREAM
+
+
+def start(path, *, seed=0, data=DATA):
+    """What a start writes before its first step."""
+    config = ConfigDict({**common.base("test").to_dict(), "seed": seed})
+    workdir.check(path, config)
+    where = workdir.create_or_resume(path, config, data, steps_matter=False)
+    where.samples.mkdir(exist_ok=True)
+    (where.samples / f"{seed}.png").touch()
+    return where
+
+
+def save(where, step=5):
+    (where.checkpoints / str(step)).mkdir(parents=True)
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize("error", [ValueError, OSError, KeyboardInterrupt, SystemExit, None])
+def test_a_start_that_saved_nothing_leaves_nothing(tmp_path, error):
+    def fail(path):
+        with occupied(path):
+            start(path)
+            if error is not None:
+                raise error
+
+    for path in (tmp_path / "a" / "b" / "run", tmp_path / "here"):
+        if path.name == "here":
+            path.mkdir()
+        if error is None:
+            fail(path)
+        else:
+            with pytest.raises(error):
+                fail(path)
+    assert names(tmp_path) == ["here"]
+    assert names(tmp_path / "here") == []
+
+
+@pytest.mark.parametrize("moment", ["killed", "logged"])
+def test_a_run_that_saved_nothing_gives_way_to_another_experiment(tmp_path, moment):
+    if moment == "killed":
+        start(tmp_path)
+        (tmp_path / ".lock").write_text("")  # And a killed process's lock, see locks_test.
+        (tmp_path / ".lock").unlink()
+    else:
+
+        def fail():
+            with occupied(tmp_path):
+                start(tmp_path).metrics.write_text('{"step": 4, "loss": 1.0}\n')
+                raise FloatingPointError
+
+        with pytest.raises(FloatingPointError):
+            fail()
+    assert "config.json" in names(tmp_path)
+    other = DataInfo({"data": {**STREAM, "identity": "other"}})
+    where = start(tmp_path, seed=1, data=other)
+    assert names(where.samples) == ["1.png"]
+    assert not where.metrics.exists()
+    assert json.loads(where.config.read_text())["config"]["seed"] == 1
+
+
+def test_the_first_checkpoint_claims_the_folder_and_lost_ones_are_missed(tmp_path):
+    with occupied(tmp_path) as claim:
+        where = start(tmp_path)
+        claim.confirm()
+        assert not json.loads(where.config.read_text())["saved"]
+        save(where)
+        claim.confirm()
+        assert json.loads(where.config.read_text())["saved"]
+    before = names(tmp_path)
+    with pytest.raises(workdir.WorkdirError, match=r"holds another experiment: its config\.seed"):
+        start(tmp_path, seed=1)
+    start(tmp_path)
+    (where.checkpoints / "5").rename(tmp_path / "5")
+    for folder in (True, False):
+        if not folder:
+            where.checkpoints.rmdir()
+        with pytest.raises(workdir.WorkdirError) as caught:
+            start(tmp_path)
+        for part in ("/checkpoints holds none: put them back to go on", "give another --workdir"):
+            assert part in str(caught.value)
+    (tmp_path / "5").rename(where.path / "checkpoints")
+    assert names(tmp_path) == before
+
+
+def test_a_checkpoint_claims_the_folder_even_if_the_process_died_before_the_record(tmp_path):
+    where = start(tmp_path)
+    save(where)
+    assert not json.loads(where.config.read_text())["saved"]
+    with pytest.raises(workdir.WorkdirError, match="holds another experiment"):
+        start(tmp_path, seed=1)
+    # The next start records it.
+    assert json.loads(start(tmp_path).config.read_text())["saved"]
+
+
+def test_a_folder_that_was_taken_over_is_left_alone(tmp_path):
+    def go_on():
+        with occupied(tmp_path) as claim:
+            start(tmp_path)
+            (tmp_path / ".lock").unlink()
+            claim.confirm()
+
+    with pytest.raises(locks.LockLostError, match="it was removed"):
+        go_on()
+    assert names(tmp_path) == ["config.json", "samples"]
