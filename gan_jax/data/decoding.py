@@ -139,11 +139,11 @@ def decode_all(
     """
     channels = channels or _channels_of(source)
 
-    def attempt(example: Example) -> dict[str, np.ndarray] | Exception:
+    def attempt(example: Example, again: bool = True) -> dict[str, np.ndarray] | Exception:
         try:
             return decode(example.encoded, size, channels, layout=layout)
         except Exception as e:  # Pillow's plug-ins raise what they like on damaged files
-            return e
+            return attempt(example, again=False) if again and _is_unread(e) else e
 
     left = source.length
     # None: on a terminal only. In a log file a bar would be one long line of all its states.
@@ -160,8 +160,14 @@ def decode_all(
             left -= len(broken)
             _check_broken(broken, source, name, left)
             skipped = tuple(f"{example} ({_reason(error)})" for example, error in broken)
-            yield Block(_stack(whole, source, (*size, channels), layout), skipped)
+            unread = tuple(str(e.encoded) for e, r in pairs if _is_unread(r))
+            yield Block(_stack(whole, source, (*size, channels), layout), skipped, unread)
             bar.update(len(examples))
+
+
+def _is_unread(result: object) -> bool:
+    """Whether the operating system could not read a file, and may another time; not damage."""
+    return isinstance(result, OSError) and result.errno is not None
 
 
 def _check_broken(

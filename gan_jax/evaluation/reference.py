@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,8 +12,11 @@ import numpy as np
 
 from gan_jax.data import Dataset
 from gan_jax.evaluation import feature_cache, features
+from gan_jax.files import locks
 from gan_jax.images import batches_of
 from gan_jax.metrics import Extractor, Moments, merge_moments, moments
+
+_log = logging.getLogger(__name__)
 
 
 class Reference(NamedTuple):
@@ -93,9 +97,28 @@ def _read_or_compute(
     entry: feature_cache.Entry, compute: Callable[[], Iterator[np.ndarray]], keep_features: bool
 ) -> tuple[Moments, np.ndarray | None]:
     """What is kept; what is not is computed, and kept then."""
-    known, kept = entry.read_moments(), None
-    if keep_features or known is None:
-        kept = entry.read_features()
+    known = _read(entry, keep_features)
+    if known is not None:
+        return known
+    with locks.making(entry.path, _log.warning):
+        return _read(entry, keep_features) or _compute_and_keep(entry, compute, keep_features)
+
+
+def _read(
+    entry: feature_cache.Entry, keep_features: bool
+) -> tuple[Moments, np.ndarray | None] | None:
+    """All that was asked for, if it is kept."""
+    known = entry.read_moments()
+    if known is None or not keep_features:
+        return None if known is None else (known, None)
+    kept = entry.read_features()
+    return None if kept is None else (known, kept)
+
+
+def _compute_and_keep(
+    entry: feature_cache.Entry, compute: Callable[[], Iterator[np.ndarray]], keep_features: bool
+) -> tuple[Moments, np.ndarray | None]:
+    known, kept = entry.read_moments(), entry.read_features()
     if keep_features and kept is None:
         kept = entry.write_features(compute())
     if known is None:

@@ -1,11 +1,11 @@
 """Locks between processes, of one host or of several that share a file system.
 
-A lock is a file that names its holder. It is made by `link`, which fails where the file exists, on
-every file system. Whether its holder lives is known at once on this host, by process id and start
-time; a holder on another host shows it by a heartbeat, the file's time of change. Whoever takes
-over a dead holder's lock, or removes a lock, holds a second lock meanwhile, whose name is that of
-the first one's holder: so two processes that find the same dead lock do not both take it. A holder
-that was suspended for so long that it lost its lock notices that by `Lock.check`.
+A lock is a file that names its holder, made by `link`, which fails where the file exists. Whether
+its holder lives is known at once on this host, by process id and start time; on another host it
+shows it by a heartbeat, the file's time of change. Whoever takes over a dead holder's lock, or
+removes a lock, holds a second one meanwhile, named after the first one's holder: so two processes
+that find the same dead lock do not both take it. A holder that was suspended for so long that it
+lost its lock notices that by `Lock.check`.
 
 The package `filelock` has both halves, not the whole: its `FileLock` is one of the kernel, which
 other hosts do not see on every shared file system, and its `SoftFileLock` has no heartbeat.
@@ -14,15 +14,11 @@ other hosts do not see on every shared file system, and its `SoftFileLock` has n
 from __future__ import annotations
 
 import contextlib
-import datetime
-import functools
 import json
 import os
 import pathlib
-import socket
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -33,6 +29,7 @@ from gan_jax.files.atomic import (
     write_all,
     write_error,
 )
+from gan_jax.files.holders import Holder, is_running, machine, read, this_process
 
 BEAT_SECONDS = 10.0
 # More than NFS keeps attributes of files in its cache (60 s), and two heartbeats that were missed.
@@ -46,29 +43,6 @@ class LockedError(OSError):
 
 class LockLostError(OSError):
     """Another process has taken the lock over; the message is one line that names it."""
-
-
-class Holder(NamedTuple):
-    """Who holds a lock.
-
-    Attributes:
-      token: Of this lock alone.
-      host: The name of its host.
-      machine: What tells process ids apart: the host, its boot and its process namespace.
-      pid: The process.
-      started: When the process started, as its host counts.
-      since: When the lock was taken, ISO 8601, UTC.
-    """
-
-    token: str
-    host: str
-    machine: str
-    pid: int
-    started: str
-    since: str
-
-    def __str__(self) -> str:
-        return f"process {self.pid} on host {self.host}, since {self.since}"
 
 
 class Lock:
@@ -87,7 +61,7 @@ class Lock:
         Raises:
           LockLostError: If another process has taken it over, or it was removed.
         """
-        found = _read(self._path)
+        found = read(self._path)
         if found is None or found.token != self._holder.token:
             by = f"{found} took it over" if found else "it was removed"
             raise LockLostError(
@@ -146,8 +120,27 @@ def held(
             lock.release()
 
 
+@contextlib.contextmanager
+def making(path: pathlib.Path, say: Callable[[str], None]) -> Iterator[None]:
+    """Lets one process at a time make a file that several look for, and the others wait.
+
+    Whoever comes in looks for the file again: another process may have made it meanwhile. Where
+    the folder cannot be written nobody waits; the attempt to make the file then says why.
+
+    Args:
+      path: The file, or the folder; that which holds it is made where it is missing.
+      say: Given one line if another process is making it.
+    """
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lock = path.with_name(f".{path.name}.lock")
+            stack.enter_context(held(lock, str(path), "waiting until it is made", wait=say))
+        yield
+
+
 def _about_hosts(holder: Holder) -> str:
-    if holder.machine == _machine():
+    if holder.machine == machine():
         return ""
     return (
         f" (if host {holder.host} is down: the lock is free {DEAD_SECONDS:.0f} s after its last "
@@ -163,21 +156,14 @@ class _Found(NamedTuple):
 
 def _acquire(path: pathlib.Path) -> Holder | _Found:
     """Takes a lock that is free or dead: this process as its holder, or who holds it."""
-    mine = Holder(
-        uuid.uuid4().hex,
-        socket.gethostname(),
-        _machine(),
-        os.getpid(),
-        _start_of(os.getpid()) or "",
-        datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
-    )
+    mine = this_process()
     data = json.dumps(mine._asdict()).encode()
     with temporary(path) as (file, candidate):
         write_all(file, path, 0, data)
         while True:
             if _link(candidate, path, mine):
                 return mine
-            found = _read(path)
+            found = read(path)
             if found is None:  # It was released just now.
                 continue
             if _is_alive(found, path, candidate):
@@ -229,66 +215,18 @@ def _link(candidate: pathlib.Path, path: pathlib.Path, mine: Holder) -> bool:
     return True
 
 
-def _read(path: pathlib.Path) -> Holder | None:
-    """Who holds a lock; None where nobody does."""
-    try:
-        with open(path, "rb") as file:
-            status, text = os.fstat(file.fileno()), file.read(10_000)
-    except FileNotFoundError:
-        return None
-    try:
-        fields = json.loads(text)
-        strings = {name: str(fields[name]) for name in Holder._fields if name != "pid"}
-        return Holder(pid=int(fields["pid"]), **strings)
-    except (ValueError, KeyError, TypeError):
-        # Being written, or cut short by a power failure: only its time says whether it is dead.
-        token = f"{status.st_ino:08x}"[-8:] + str(status.st_size)
-        return Holder(token, "unknown", "", 0, "", "an unknown time")
-
-
 def _is_of(path: pathlib.Path, holder: Holder) -> bool:
-    found = _read(path)
+    found = read(path)
     return found is not None and found.token == holder.token
 
 
 def _is_alive(holder: Holder, path: pathlib.Path, now: pathlib.Path) -> bool:
     """Whether the holder of a lock lives; `now` is a file that was written just now."""
-    if holder.machine == _machine():
-        return _start_of(holder.pid) == holder.started
+    if holder.machine == machine():
+        return is_running(holder)
     try:
         # Both times are of the file system's clock, which all hosts have in common.
         os.utime(now)
         return now.stat().st_mtime - path.stat().st_mtime < DEAD_SECONDS
     except FileNotFoundError:
         return True  # Released just now: the caller tries again, or reports who held it.
-
-
-@functools.cache
-def _machine() -> str:
-    """Names what a process id belongs to: a host, from one boot to the next, and a namespace.
-
-    Two containers of one host may have the same name, and each a process 1.
-    """
-    parts = [socket.gethostname()]
-    with contextlib.suppress(OSError):
-        parts.append(pathlib.Path("/proc/sys/kernel/random/boot_id").read_text().strip())
-        parts.append(os.readlink("/proc/self/ns/pid"))
-    return " ".join(parts)
-
-
-def _start_of(pid: int) -> str | None:
-    """When a process of this host started, "" where that cannot be known; None if it has ended."""
-    try:
-        # The second field, the program's name, may hold anything.
-        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        # A zombie has ended: it only waits for its parent to ask for its status.
-        return None if fields[0] in "ZX" else fields[19]
-    except (OSError, IndexError):
-        pass
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return None
-    except OSError:
-        pass  # Another user's.
-    return ""

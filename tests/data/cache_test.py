@@ -2,12 +2,14 @@
 
 import errno
 import os
+import zlib
 
 import numpy as np
 import pytest
 
 from gan_jax.data import cache
 from gan_jax.data.dataset import ContentHash
+from gan_jax.files import arrays
 
 KEY = {"identity": {"name": "numbers"}, "image_size": 2}
 
@@ -17,8 +19,8 @@ def make_batches(sizes=(3, 2), skipped=()):
     for size in sizes:
         values = np.arange(first, first + size)
         images = np.broadcast_to(values[:, None, None, None], (size, 2, 2, 3)).astype(np.uint8)
-        arrays = {"image": images, "label": values.astype(np.int32) - 1}
-        yield cache.Block(arrays, tuple(skipped))
+        rows = {"image": images, "label": values.astype(np.int32) - 1}
+        yield cache.Block(rows, tuple(skipped))
         first += size
 
 
@@ -114,12 +116,13 @@ def test_identity_is_of_the_contents(tmp_path):
     assert identity(make_batches(), {"another": "place"}) == known
     assert identity(make_batches((1, 3))) != known
     # As of the same arrays in memory.
-    arrays = {
-        name: np.concatenate([block.arrays[name] for block in make_batches()])
-        for name in ("image", "label")
-    }
     content = ContentHash()
-    content.update(arrays)
+    content.update(
+        {
+            name: np.concatenate([block.arrays[name] for block in make_batches()])
+            for name in ("image", "label")
+        }
+    )
     assert content.hexdigest() == known
 
 
@@ -177,3 +180,39 @@ def test_default_directory(monkeypatch, tmp_path):
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert cache.default_directory() == tmp_path / ".cache" / "gan_jax"
+
+
+def test_pixels_are_verified_once_for_each_version_of_a_large_file(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(arrays, "SMALL_BYTES", 1)
+    monkeypatch.setattr(cache, "SMALL_BYTES", 1)
+    verified, check = [], zlib.crc32
+    monkeypatch.setattr(zlib, "crc32", lambda *a: verified.append(1) or check(*a))
+    path = cache.path_for(tmp_path, "numbers", KEY)
+    write(path)
+    for expected in (2, 0):  # The images and the labels; then nothing.
+        verified.clear()
+        assert cache.read(path, KEY).arrays["image"].max() == 4
+        assert len(verified) == expected
+    # An all-zero file of the right size and description, as a disk that is failing leaves.
+    with open(path, "r+b") as file:
+        file.write(bytes(60))
+    os.utime(path, ns=(1, 1))
+    assert cache.read(path, KEY) is None
+    assert f"{path} is damaged; it is made again" in caplog.text
+    made = cache.through_cache(tmp_path, "numbers", KEY, make_batches(), max_rows=8)
+    assert made.arrays["image"].max() == 4
+
+
+def test_what_could_not_be_read_is_tried_again(tmp_path):
+    missing = tmp_path / "image.png"
+
+    def through(blocks):
+        folder = tmp_path / "cache"
+        return len(cache.through_cache(folder, "numbers", KEY, blocks, max_rows=8).arrays["image"])
+
+    first = (block._replace(unread=(str(missing),)) for block in make_batches((3,)))
+    assert through(first) == 3
+    assert through(untouched()) == 3
+    missing.write_text("it can be read now")
+    assert through(make_batches()) == 5
+    assert through(untouched()) == 5

@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from gan_jax.files import locks
+from gan_jax.files import holders, locks
 from gan_jax.files.locks import LockedError, LockLostError, held
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -96,10 +96,10 @@ def test_who_was_killed_does_not_block_reaped_or_not(tmp_path):
 
 def test_a_process_id_that_was_used_again_does_not_block(tmp_path):
     path = tmp_path / ".lock"
-    mine = {"machine": locks._machine(), "pid": os.getpid()}
+    mine = {"machine": holders.machine(), "pid": os.getpid()}
     write(path, **mine)
     take(path)
-    write(path, **mine, started=locks._start_of(os.getpid()))
+    write(path, **mine, started=holders.start_of(os.getpid()))
     with pytest.raises(LockedError):
         take(path)
 
@@ -149,7 +149,7 @@ def test_the_heartbeat_keeps_a_lock_and_ends_when_it_is_lost(tmp_path, monkeypat
 
 def test_who_died_while_taking_over_a_dead_lock_does_not_block(tmp_path):
     path = tmp_path / ".lock"
-    dead = {"machine": locks._machine(), "pid": os.getpid()}
+    dead = {"machine": holders.machine(), "pid": os.getpid()}
     write(path, **dead)
     write(tmp_path / ".lock.aaaaaaaa", **dead, token="b" * 32)
     take(path)
@@ -171,7 +171,7 @@ def test_without_links_a_lock_is_one_too(tmp_path, monkeypatch):
 # until all have tried. One of them is killed with the lock, which is the next round's dead one.
 RACE = """
     import json, os, pathlib, signal, sys, time
-    from gan_jax.files import locks
+    from gan_jax.files import holders, locks
 
     folder, processes, rounds = pathlib.Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     path, counts = folder / ".lock", []
