@@ -1,5 +1,6 @@
 """Downloading and preparing a tfds data set, with failures said in one line."""
 
+import contextlib
 import importlib.util
 import logging
 import queue
@@ -12,7 +13,12 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from gan_jax.files import locks
+
+_log = logging.getLogger(__name__)
+
 _CONNECT_SECONDS = 4.0
+_STILL_SECONDS = 1.0
 
 
 def one_line(error: BaseException) -> str:
@@ -32,7 +38,8 @@ def prepare(builder: Any, name: str, *, progress: bool) -> None:
 
     Raises:
       OSError: TensorFlow is not installed, the hosts of the download cannot be reached, or
-        tfds fails. What a failed attempt left is removed, what was there before is not.
+        tfds fails. What a failed attempt left is removed; what was there before, and what other
+        processes make meanwhile, is not.
     """
     where = f"data set {name!r} is not prepared in {builder.data_dir_root}"
     if not has_tensorflow():
@@ -47,11 +54,31 @@ def prepare(builder: Any, name: str, *, progress: bool) -> None:
             f"{', '.join(sorted({host for host, _ in hosts}))}; connect to the network, or set "
             "TFDS_DATA_DIR to where it is prepared"
         )
+    root = Path(builder.data_dir_root)
+    missing = not root.exists()
+    try:
+        with _alone(root, builder.name):
+            if not is_prepared(builder):  # By another process, in the meantime.
+                _prepare(builder, where, progress)
+    finally:
+        if missing:
+            with contextlib.suppress(OSError):
+                root.rmdir()
+
+
+def _alone(root: Path, name: str) -> contextlib.AbstractContextManager[None]:
+    """Lets one process prepare a data set, and the others wait; no lock in a storage of objects."""
+    return (
+        contextlib.nullcontext() if ":/" in str(root) else locks.making(root / name, _log.warning)
+    )
+
+
+def _prepare(builder: Any, where: str, progress: bool) -> None:
     before = _listing(builder)
     try:
         _download(builder, progress)
     except Exception as e:
-        if is_prepared(builder):  # by another process, in the meantime
+        if is_prepared(builder):  # By a program that knows of no lock.
             return
         _remove_new_leftovers(builder, before)
         raise OSError(f"{where}, and preparing it failed: {one_line(e)}") from e
@@ -135,13 +162,30 @@ def _listing(builder: Any) -> set[Path]:
 
 
 def _remove_new_leftovers(builder: Any, before: set[Path]) -> None:
-    """Removes unfinished downloads and folders, and empty folders, that were not there before."""
+    """Removes what a failed attempt left of its downloads, and folders that are empty now.
+
+    tfds removes its own `incomplete.*` folder: one that is there is another process's.
+    """
+    new = [path for path in _listing(builder) - before if ".tmp." in path.name]
+    written = {path: _last_written(path) for path in new}
+    if new:
+        # An unfinished download that goes on growing is another process's too.
+        time.sleep(_STILL_SECONDS)
+    for path in new:
+        if _last_written(path) == written[path]:
+            shutil.rmtree(path, ignore_errors=True)
     for place in _written_places(builder):
-        if not place.is_dir():
-            continue
-        for path in set(place.iterdir()) - before:
-            if path.name.startswith("incomplete.") or ".tmp." in path.name:
-                shutil.rmtree(path, ignore_errors=True)
-        # tfds notes a data set's default config here before it has prepared one.
-        if place not in before and {p.name for p in place.iterdir()} <= {".config"}:
-            shutil.rmtree(place, ignore_errors=True)
+        if place not in before:
+            with contextlib.suppress(OSError):
+                # tfds notes a data set's default config here before it has prepared one.
+                if {p.name for p in place.iterdir()} == {".config"}:
+                    (place / ".config").unlink()
+                place.rmdir()
+
+
+def _last_written(path: Path) -> list[tuple[int, int]]:
+    try:
+        files = [path, *path.rglob("*")]
+        return sorted((s.st_mtime_ns, s.st_size) for s in (file.stat() for file in files))
+    except OSError:  # It has gone.
+        return []

@@ -104,6 +104,7 @@ class TinyDepths(Tiny):
 
 
 class TinyOffline(Tiny):
+    meanwhile = staticmethod(lambda: None)
     FEATURES: ClassVar = {"image": tfds.features.Image(shape=(8, 8, 1))}
 
     def _split_generators(self, dl_manager):
@@ -111,6 +112,7 @@ class TinyOffline(Tiny):
         unfinished = dl_manager.download_dir / self.name / "archive.tar.gz.tmp.0123abcd"
         unfinished.mkdir(parents=True)
         (unfinished / "archive.tar.gz").write_text("half")
+        TinyOffline.meanwhile()
         raise ConnectionError("the line went dead\nat 47 percent")
 
     def _generate_examples(self, split):
@@ -417,7 +419,10 @@ def test_one_reachable_host_is_enough():
         assert not preparation.any_reachable([("127.0.0.1", closed)])
 
 
-def test_a_failed_download_leaves_what_was_there_and_nothing_else(load, tmp_path, with_tensorflow):
+def test_a_failed_download_leaves_what_was_there_and_nothing_else(
+    load, tmp_path, with_tensorflow, monkeypatch
+):
+    monkeypatch.setattr(preparation, "_STILL_SECONDS", 0.01)
     directory = tmp_path / "fresh"
     with pytest.raises(OSError, match=r"preparing it failed: the line went dead$"):
         load("tiny_offline", data_dir=directory)
@@ -435,6 +440,30 @@ def test_a_failed_download_leaves_what_was_there_and_nothing_else(load, tmp_path
         load("tiny_offline", data_dir=directory)
     files = {path for path in directory.rglob("*") if path.is_file()}
     assert files == set(earlier)
+
+
+def test_a_failed_download_leaves_what_another_process_is_making(
+    load, tmp_path, with_tensorflow, monkeypatch
+):
+    directory = tmp_path / "fresh"
+    preparing = directory / "tiny_offline" / "incomplete.XYZ_1.0.0" / "shard"
+    downloading = directory / "downloads" / "tiny_offline" / "b.zip.tmp.89ef" / "b.zip"
+    theirs = {preparing, downloading}
+
+    def begin():
+        for path in theirs:
+            path.parent.mkdir(parents=True)
+            path.write_text("half")
+
+    def go_on(seconds):
+        with downloading.open("a") as file:
+            file.write("more")
+
+    monkeypatch.setattr(TinyOffline, "meanwhile", staticmethod(begin))
+    monkeypatch.setattr(preparation.time, "sleep", go_on)
+    with pytest.raises(OSError, match="the line went dead"):
+        load("tiny_offline", data_dir=directory)
+    assert {path for path in directory.rglob("*") if path.is_file()} == theirs
 
 
 def test_another_process_that_prepares_first_is_no_failure(load, tmp_path, with_tensorflow):
