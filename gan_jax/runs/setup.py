@@ -128,8 +128,10 @@ def experiment_of(
       parallel: Another mode than the config's: outside of training a mapped axis means nothing.
 
     Raises:
-      ValueError: As `gans.build`.
+      ValueError: As `gans.build`, or in JAX's 64-bit mode, in which the same run has other bits.
     """
+    if jax.config.jax_enable_x64:
+        raise ValueError("JAX's 64-bit mode is not supported: unset JAX_ENABLE_X64")
     run = gans.Run(
         steps=config.steps,
         batch_size=config.batch_size,

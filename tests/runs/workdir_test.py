@@ -1,5 +1,6 @@
 import json
 
+import jax
 import pytest
 from ml_collections import ConfigDict
 
@@ -135,6 +136,13 @@ def test_a_schedule_to_the_end_fixes_the_end(tmp_path, model, matter):
             workdir.check(tmp_path / "run", asked)
     else:
         workdir.check(tmp_path / "run", asked)
+
+
+def test_64_bit_mode_is_refused():
+    specs = {"image": core.ArraySpec((32, 32, 3))}
+    with jax.enable_x64(True), pytest.raises(ValueError, match="unset JAX_ENABLE_X64"):
+        experiment_of(config(steps=10), specs)
+    assert experiment_of(config(steps=10), specs).steps == 10
 
 
 def test_a_key_that_the_run_did_not_know_is_a_difference():

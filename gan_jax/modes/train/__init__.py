@@ -22,17 +22,21 @@ class Flags:
     ] = None
     num_processes: Annotated[int | None, "With --coordinator: the number of processes."] = None
     process_id: Annotated[int | None, "With --coordinator: the index of this process."] = None
+    join_timeout: Annotated[int, "With --coordinator: seconds to wait for the other processes."] = (
+        60
+    )
 
 
 def main(flags: Flags) -> int:
     """Trains; returns the exit status, 128 + the number of the signal that ended it early."""
-    import jax
-
+    from gan_jax.modes.train import join
     from gan_jax.modes.train.interrupt import Interrupt
     from gan_jax.modes.train.loop import train
 
+    processes = (flags.coordinator, flags.num_processes, flags.process_id)
+    join.check(flags.distributed, *processes)
     if flags.distributed:
-        jax.distributed.initialize(flags.coordinator, flags.num_processes, flags.process_id)
+        join.join(*processes, timeout=flags.join_timeout)
     interrupt = Interrupt()
     step, complete = train(flags.config, flags.workdir, interrupt=interrupt)
     if complete or interrupt.signum is None:
