@@ -15,24 +15,25 @@ PRODUCTION = sorted([ROOT / "main.py", *(ROOT / "configs").glob("*.py"), *MODULE
 # room imports rooms above it, never one below. A room may always import itself.
 ROOMS = {
     "names": set(),
+    "ranges": set(),
     "files": set(),
     "losses": {"names"},
-    "images": {"names", "files"},
+    "images": {"names", "ranges", "files"},
     "layers": set(),
-    "networks": {"names", "layers"},
+    "networks": {"names", "ranges", "layers"},
     "metrics": {"names", "files"},
     "checkpoint": {"files"},
     "telemetry": {"files", "images"},
-    "core": {"names"},
-    "gans": {"names", "losses", "images", "layers", "networks", "core"},
+    "core": {"names", "ranges"},
+    "gans": {"names", "ranges", "losses", "images", "layers", "networks", "core"},
     "data": {"names", "files", "images", "core"},
-    "sampling": {"names", "files", "images", "telemetry", "core"},
+    "sampling": {"names", "ranges", "files", "images", "telemetry", "core"},
     "evaluation": {"names", "files", "images", "metrics", "telemetry", "core", "data", "sampling"},
 }
 ROOMS |= {room: {*ROOMS} | extra for room, extra in (("runs", set()), ("modes", {"runs"}))}
 ROOMS["cli"] = {*ROOMS}
 # What may lie loose at the top of the package.
-LOOSE = {"names"}
+LOOSE = {"names", "ranges"}
 READ_CONFIGS = {"modes", "runs", "gans", "cli"}
 # Not there in an environment that only reads prepared data, trains, samples and benchmarks.
 OPTIONAL = {"tensorflow", "tensorflow_datasets", "tensorboard", "clu", "torch"}

@@ -155,13 +155,20 @@ def _flags(mode: Mode, given: Mapping[str, Any], table: Mapping[str, Mode]) -> A
 
 
 def _value(flag: Declaration, value: Any) -> Any:
-    if flag.kind == tuple[str, ...]:
-        return tuple(value)
+    """The value of a flag that was given, checked."""
+    several = isinstance(value, list)
+    parts = tuple(value) if several else (value,)
+    if "" in parts or not parts:
+        entry = "has an empty entry" if len(parts) > 1 else "is empty"
+        raise ValueError(f"--{flag.name}={','.join(parts)} {entry}: give a value, or leave it out")
     if flag.kind == tuple[int, ...]:
         try:
-            return tuple(int(entry) for entry in value)
+            parts = tuple(map(int, parts))
         except ValueError:
             raise ValueError(
-                f"--{flag.name}={','.join(value)}: give whole numbers, as in 32,64"
+                f"--{flag.name}={','.join(parts)}: give whole numbers, as in 32,64"
             ) from None
-    return value
+    for part in parts:
+        if isinstance(part, int | float) and not isinstance(part, bool):
+            flag.range.check(f"--{flag.name}", part)
+    return parts if several else value

@@ -53,12 +53,14 @@ def _flags(mode: Mode) -> str:
 def _flag(flag: Declaration) -> str:
     name = f"[no]{flag.name}" if flag.kind is bool else f"{flag.name}={_VALUES[flag.kind]}"
     default = "on" if flag.default is True else flag.default
+    text = flag.help.rstrip(".")
+    if str(flag.range):
+        text += f"; {flag.range}"
     if flag.required:
-        text = f"{flag.help.rstrip('.')}; required."
+        text += "; required"
     elif default:
-        text = f"{flag.help.rstrip('.')}; {default} by default."
-    else:
-        text = flag.help
+        text += f"; {default} by default"
+    text += "."
     return textwrap.fill(
         text,
         width=min(shutil.get_terminal_size().columns, 100) - 1,

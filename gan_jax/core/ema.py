@@ -9,6 +9,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from gan_jax.ranges import Range
+
 PyTree = Any
 Decay = float | Callable[[jax.Array], jax.Array]
 
@@ -39,8 +41,8 @@ class Ema:
     warmup: bool = True
 
     def __post_init__(self):
-        if not callable(self.decay) and not 0.0 <= self.decay < 1.0:
-            raise ValueError(f"the EMA's decay must lie in [0, 1), not {self.decay}")
+        if not callable(self.decay):
+            Range(least=0.0, below=1.0).check("the EMA's decay", self.decay)
 
     def of(self, params: Mapping[str, PyTree], variables: Mapping[str, PyTree]) -> dict[str, Any]:
         """What is averaged of a state: `{network: {"params": tree, collection: tree}}`."""

@@ -8,7 +8,6 @@ family needs a word of its own there.
 from __future__ import annotations
 
 import dataclasses
-import math
 import zlib
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -16,6 +15,8 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+
+from gan_jax.ranges import Range
 
 PyTree = Any
 
@@ -229,7 +230,7 @@ def truncated_normal(normal: jax.Array, bound: float | None) -> jax.Array:
     """
     if bound is None:
         return normal
-    if not 0.0 < bound < math.inf:
+    if not Range(above=0.0).contains(bound):
         raise ValueError(
             f"truncation is a bound on the latents' entries: a positive number, not {bound}"
         )

@@ -9,8 +9,10 @@ import optax
 from gan_jax.core.game import Optimizer
 from gan_jax.core.schedule import Number, Schedule, is_constant, schedule
 from gan_jax.names import check_name
+from gan_jax.ranges import Range
 
 OPTIMIZERS = ("adam", "adamw", "rmsprop", "sgd")
+_DECAYS, _NOT_NEGATIVE = Range(least=0.0, below=1.0), Range(least=0.0)
 
 
 def clip_weights(bound: float) -> optax.GradientTransformation:
@@ -22,8 +24,7 @@ def clip_weights(bound: float) -> optax.GradientTransformation:
     Raises:
       ValueError: If `bound` is not positive, or if `update` is called without `params`.
     """
-    if bound <= 0.0:
-        raise ValueError(f"weights must be clipped to a positive bound, not {bound}")
+    Range(above=0.0).check("the bound on weights", bound)
 
     def update(updates, state, params=None):
         if params is None:
@@ -66,16 +67,16 @@ def make_optimizer(
       ValueError: If the name is unknown or a number is out of its range.
     """
     check_name("optimizer", name, OPTIMIZERS)
-    highest = learning_rate.value if isinstance(learning_rate, Schedule) else learning_rate
-    if not highest > 0.0:
-        raise ValueError(f"the learning rate must be positive, not {highest}")
-    for option, value in (
-        ("weight_decay", weight_decay),
-        ("gradient_clip", gradient_clip),
-        ("weight_clip", weight_clip),
+    for option, value, numbers in (
+        ("learning_rate", learning_rate, Range(above=0.0)),
+        ("b1", b1, _DECAYS),
+        ("b2", b2, _DECAYS),
+        ("weight_decay", weight_decay, _NOT_NEGATIVE),
+        ("gradient_clip", gradient_clip, _NOT_NEGATIVE),
+        ("weight_clip", weight_clip, _NOT_NEGATIVE),
     ):
-        if value < 0.0:
-            raise ValueError(f"the optimizer's {option} must not be negative, as {value} is")
+        first = value.value if isinstance(value, Schedule) else value
+        numbers.check(f"the optimizer's {option}", first)
 
     def at(step: int | jax.Array) -> optax.GradientTransformation:
         rate, decay = schedule(learning_rate, step), schedule(b2, step)

@@ -31,10 +31,8 @@ from gan_jax.gans.network import Net
 from gan_jax.gans.pair import Pair
 from gan_jax.gans.pair_game import make_pair_game
 from gan_jax.gans.pair_objectives import PENALTIES, Penalty
-from gan_jax.gans.settings import Run, setting
+from gan_jax.gans.settings import PRECISIONS, Run, setting
 from gan_jax.names import check_name
-
-PRECISIONS = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,7 +60,7 @@ class DiscriminatorSettings:
     """The discriminator, or critic."""
 
     steps: int = setting(1, "Updates per update of the generator (n_critic).", least=1)
-    dropout: float = setting(0.0, "Share of activations that are dropped.", least=0.0, below=1.0)
+    dropout: float = setting(0.0, "Share of activations that are dropped.", least=0.0, most=0.998)
     normalization: str = setting("none", "none or batch.", choices=("none", "batch"))
     initializer: str = setting(
         "dcgan", "dcgan: N(0, 0.02); he: N(0, 2 / fan_in).", choices=tuple(networks.INITIALIZERS)

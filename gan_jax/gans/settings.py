@@ -11,11 +11,18 @@ import dataclasses
 import math
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
+
+import jax.numpy as jnp
 
 from gan_jax.core import Number, Schedule, resolve
 from gan_jax.names import check_name
+from gan_jax.ranges import ANY, Range
+
+# Of the networks' arithmetic.
+PRECISIONS = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
+Choices = tuple[str, ...] | Callable[[], Iterable[str]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +59,7 @@ def setting(
     default: Any,
     doc: str,
     *,
-    choices: tuple[str, ...] = (),
+    choices: Choices = (),
     least: float | None = None,
     above: float | None = None,
     most: float | None = None,
@@ -61,9 +68,9 @@ def setting(
     """A field of a settings dataclass.
 
     Args:
-      default: Its default; a settings dataclass's instance for a group.
+      default: Its default; a settings dataclass's instance for a group, {} for groups by name.
       doc: What it means, with its unit.
-      choices: Strings that it may be.
+      choices: Strings that it may be; a function that returns them where they may become more.
       least: The smallest number it may be.
       above: A number that it must be above.
       most: The largest number it may be.
@@ -72,12 +79,22 @@ def setting(
     metadata = {
         "doc": doc,
         "choices": choices,
-        "least": least,
-        "above": above,
-        "most": most,
-        "below": below,
+        "range": Range(least=least, above=above, most=most, below=below),
     }
+    if isinstance(default, Mapping):
+        return dataclasses.field(default_factory=lambda: dict(default), metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
+
+
+def range_of(field: dataclasses.Field) -> Range:
+    """The numbers that a field may be."""
+    return field.metadata.get("range", ANY)
+
+
+def choices_of(field: dataclasses.Field) -> tuple[str, ...]:
+    """The strings that a field may be; empty where any will do."""
+    choices = field.metadata.get("choices", ())
+    return tuple(choices() if callable(choices) else choices)
 
 
 def as_dict(settings: Any) -> dict[str, Any]:
@@ -121,25 +138,36 @@ def read(
 
 def _convert(hint: Any, field: dataclasses.Field, value: Any, key: str) -> Any:
     if isinstance(hint, type) and dataclasses.is_dataclass(hint):
-        if not isinstance(value, Mapping) and not hasattr(value, "items"):
-            raise ValueError(f"{key} is a group of keys, not {value!r}")
-        return read(hint, dict(value.items()), prefix=key, default=field.default)
+        return read(hint, _items(value, key), prefix=key, default=field.default)
+    if typing.get_origin(hint) is Mapping:
+        cls, groups = typing.get_args(hint)[1], _items(value, key)
+        return {
+            name: read(cls, _items(group, f"{key}.{name}"), prefix=f"{key}.{name}")
+            for name, group in groups.items()
+        }
     if hint == Number and hasattr(value, "items"):
         return _schedule(field, dict(value.items()), key)
     value = _typed(hint, value, key)
     for part in value if isinstance(value, tuple) else (value,):
-        if field.metadata.get("choices"):
-            check_name(key, part, field.metadata["choices"])
-        _check_range(field.metadata, part, key)
+        if choices := choices_of(field):
+            check_name(key, part, choices)
+        if isinstance(part, int | float) and not isinstance(part, bool):
+            range_of(field).check(key, part)
     return value
+
+
+def _items(value: Any, key: str) -> dict[str, Any]:
+    if not hasattr(value, "items"):
+        raise ValueError(f"{key} is a group of keys, not {value!r}")
+    return dict(value.items())
 
 
 def _schedule(field: dataclasses.Field, values: Mapping[str, Any], key: str) -> Schedule:
     found = read(Schedule, values, prefix=key)
     if "value" not in values:
         raise ValueError(f"{key}.value is missing: a schedule begins with a number")
-    limits = dict(field.metadata)
-    _check_range(limits, found.value, f"{key}.value")
+    limits = range_of(field)
+    limits.check(f"{key}.value", found.value)
     if found.kind == "constant":
         for name in ("to", "start", "steps"):
             if getattr(found, name):
@@ -147,11 +175,11 @@ def _schedule(field: dataclasses.Field, values: Mapping[str, Any], key: str) -> 
                     f"{key}.{name}={getattr(found, name)} has no effect with kind=constant: "
                     "leave it out"
                 )
-    elif limits.get("above") is not None:
+        return found
+    if limits.above is not None:
         # A rate that must be positive may well go to zero.
-        _check_range(limits | {"above": None, "least": limits["above"]}, found.to, f"{key}.to")
-    else:
-        _check_range(limits, found.to, f"{key}.to")
+        limits = dataclasses.replace(limits, above=None, least=limits.above)
+    limits.check(f"{key}.to", found.to)
     return found
 
 
@@ -165,7 +193,7 @@ def _typed(hint: Any, value: Any, key: str) -> Any:
         if int in options and isinstance(value, int):
             return value
         if float in options and isinstance(value, int | float):
-            return float(value)
+            return _real(value)
     if tuple in options and isinstance(value, list | tuple):
         elements = next(typing.get_args(one) for one in hints if typing.get_origin(one) is tuple)
         return tuple(_typed(elements[0], part, key) for part in value)
@@ -177,19 +205,11 @@ def _typed(hint: Any, value: Any, key: str) -> Any:
     raise ValueError(f"{key} must be {names}, not {value!r}")
 
 
-def _check_range(limits: Mapping[str, Any], value: Any, key: str) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return
-    bounds = (
-        ("at least", limits.get("least"), lambda limit: value >= limit),
-        ("above", limits.get("above"), lambda limit: value > limit),
-        ("at most", limits.get("most"), lambda limit: value <= limit),
-        ("below", limits.get("below"), lambda limit: value < limit),
-    )
-    set_bounds = [(words, limit, holds) for words, limit, holds in bounds if limit is not None]
-    if not math.isfinite(value) or not all(holds(limit) for _, limit, holds in set_bounds):
-        wanted = " and ".join(f"{words} {limit:g}" for words, limit, _ in set_bounds)
-        raise ValueError(f"{key} must be {wanted or 'a finite number'}, not {value:g}")
+def _real(number: float) -> float:
+    try:
+        return float(number)
+    except OverflowError:  # A whole number of hundreds of digits.
+        return math.inf
 
 
 class Tracked:

@@ -14,6 +14,8 @@ from typing import TypeVar
 import jax
 import jax.numpy as jnp
 
+from gan_jax.ranges import Range
+
 # One array or a pytree of them.
 Images = TypeVar("Images")
 Augment = Callable[[jax.Array, Images], Images]
@@ -79,8 +81,7 @@ def random_rotation(key: jax.Array, images: Images, degrees: float) -> Images:
     Raises:
       ValueError: `degrees` is out of its range, or the arrays have different B.
     """
-    if not 0 <= degrees <= 180:
-        raise ValueError(f"rotation degrees must be in 0..180, is {degrees}")
+    Range(least=0, most=180).check("rotation degrees", degrees)
     if degrees == 0:
         return images
     limit = math.radians(degrees)

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from gan_jax import layers
+from gan_jax.ranges import Range
 
 INITIALIZERS = {"dcgan": layers.dcgan_init, "he": layers.he_init}
 
@@ -57,8 +58,7 @@ def doublings(name: str, image_size: int, base_size: int) -> int:
 
 def scale_width(features: int, width: float) -> int:
     """Returns `features` * `width`, rounded, and at least 4."""
-    if width <= 0:
-        raise ValueError(f"width must be positive, not {width}")
+    Range(above=0.0).check("width", width)
     return max(4, round(features * width))
 
 

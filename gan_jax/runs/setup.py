@@ -12,6 +12,7 @@ from ml_collections import ConfigDict
 
 from gan_jax import core, data, gans
 from gan_jax.names import check_name
+from gan_jax.runs import settings
 from gan_jax.runs.workdir import DataInfo
 
 # What a domain of `config.data.domains` may say for itself; the rest is the same for all.
@@ -161,6 +162,7 @@ def set_up(config: ConfigDict, *, streams: data.Streams | None = None) -> Setup:
       ValueError: In one line, if the config asks for what does not exist or contradicts itself.
       OSError: If the data set is not available.
     """
+    settings.check(config)
     # A misspelled loss should not cost a download: first the game on arrays of likely shapes.
     _check_batches(experiment_of(config, likely_specs(config)))
     streams = load_streams(config) if streams is None else streams

@@ -82,7 +82,9 @@ def test_a_folder_called_configs_comes_before_the_packaged_one(tmp_path):
     assert config_files.load("configs/mine.py").seed == 7
     # Its own `common` is meant where it has one, a packaged file of the same name is not.
     common = (ROOT / "configs" / "common.py").read_text()
-    changed = common.replace("config.batch_size = 64", "config.batch_size = 3")
+    changed = common.replace(
+        "    return config\n", "    config.batch_size = 3\n    return config\n"
+    )
     write(tmp_path / "configs" / "common.py", changed)
     assert config_files.load("configs/mine.py").batch_size == 3
     assert config_files.load("cgan_cifar10").batch_size == 64

@@ -122,17 +122,23 @@ def test_what_is_constant_is_an_optimizer_and_no_function():
         ),
         (
             lambda: core.make_optimizer("sgd", 0.1, weight_clip=-0.01),
-            "the optimizer's weight_clip must not be negative, as -0.01 is",
+            "the optimizer's weight_clip must be at least 0, not -0.01",
         ),
-        (lambda: core.make_optimizer("sgd", 0.1, gradient_clip=-1.0), "gradient_clip must not"),
-        (lambda: core.make_optimizer("adamw", 0.1, weight_decay=-1.0), "weight_decay must not"),
-        (lambda: core.make_optimizer("adam", 0.0), "learning rate must be positive, not 0.0"),
+        (
+            lambda: core.make_optimizer("sgd", 0.1, gradient_clip=-1.0),
+            "gradient_clip must be at least 0",
+        ),
+        (
+            lambda: core.make_optimizer("adamw", 0.1, weight_decay=-1.0),
+            "weight_decay must be at least 0",
+        ),
+        (lambda: core.make_optimizer("adam", 0.0), "learning_rate must be above 0, not 0"),
         (
             lambda: core.make_optimizer("adam", core.Schedule("linear", -0.1)),
-            "learning rate must be positive, not -0.1",
+            "learning_rate must be above 0, not -0.1",
         ),
-        (lambda: core.make_optimizer("adam", float("nan")), "must be positive, not nan"),
-        (lambda: core.clip_weights(0.0), "clipped to a positive bound, not 0.0"),
+        (lambda: core.make_optimizer("adam", float("nan")), "must be above 0, not nan"),
+        (lambda: core.clip_weights(0.0), "the bound on weights must be above 0, not 0"),
         (
             lambda: core.clip_weights(1.0).update(jnp.ones(2), optax.EmptyState()),
             "clip_weights needs the parameters",

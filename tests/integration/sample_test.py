@@ -138,7 +138,7 @@ def test_a_sweep_has_a_row_per_number_and_a_column_per_value(sample, tmp_path):
         (["--sweep=z", "--columns=1"], "--columns=1 is too few"),
         (["--truncation=0"], "truncation is a bound on the latents' entries: a positive number"),
         (["--split=test"], "--split: the sampler 'generator' reads no data"),
-        (["--sample_seed=-1"], "the seed must be in 0..2**32 - 1, not -1"),
+        (["--sample_seed=-1"], "--sample_seed must be at least 0 and at most 4294967295, not -1"),
         (["--classes=11"], "label 11 is out of range"),
     ],
 )

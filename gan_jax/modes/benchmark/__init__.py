@@ -7,18 +7,24 @@ from typing import Annotated
 
 from ml_collections import ConfigDict
 
+from gan_jax.ranges import Range
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Flags:
     """The flags of `--mode=benchmark`."""
 
     config: Annotated[ConfigDict, "The experiment."]
-    batch_sizes: Annotated[tuple[int, ...], "Batch sizes; the config's by default."] = ()
+    batch_sizes: Annotated[
+        tuple[int, ...], "Batch sizes; the config's by default.", Range(least=1)
+    ] = ()
     precisions: Annotated[
         tuple[str, ...], "float32, bfloat16 or both; the config's by default."
     ] = ()
     parallel_modes: Annotated[tuple[str, ...], "jit, pmap or both; the config's by default."] = ()
-    rounds: Annotated[int, "Timed calls of each case; the cases alternate."] = 5
+    rounds: Annotated[
+        int, "Timed calls of each case; the cases alternate.", Range(least=1, most=100_000)
+    ] = 5
     synthetic: Annotated[bool, "Noise instead of the config's data set."] = False
     json: Annotated[str | None, "A file for the numbers."] = None
 

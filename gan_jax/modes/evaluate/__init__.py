@@ -7,6 +7,8 @@ from typing import Annotated
 
 from ml_collections import ConfigDict
 
+from gan_jax.ranges import SEED, Range
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Flags:
@@ -27,15 +29,17 @@ class Flags:
     weights: Annotated[str | None, "The extractor's file of weights."] = None
     metrics: Annotated[tuple[str, ...], "Which scores; all by default."] = ()
     num_images: Annotated[
-        int | None, "How many images to generate (50,000), or to take of --images (all)."
+        int | None,
+        "How many images to generate (50,000), or to take of --images (all).",
+        Range(least=1),
     ] = None
-    num_real: Annotated[int, "How many real images, 0 for all."] = 0
-    eval_batch_size: Annotated[int, "Images in one batch over all devices."] = 64
+    num_real: Annotated[int, "How many real images, 0 for all.", Range(least=0)] = 0
+    eval_batch_size: Annotated[int, "Images in one batch over all devices.", Range(least=1)] = 64
     sampler: Annotated[str | None, "Which sampler, where the game has several; the first."] = None
     truncation: Annotated[float | None, "The sampler's truncation; none by default."] = None
     # None: not given, which --images has to know.
     ema: Annotated[bool | None, "Averaged weights, where the run has them; the default."] = None
-    sample_seed: Annotated[int | None, "Seed of the inputs; 0 by default."] = None
+    sample_seed: Annotated[int | None, "Seed of the inputs; 0 by default.", SEED] = None
     json: Annotated[str | None, "A new file for a list of the results."] = None
 
 

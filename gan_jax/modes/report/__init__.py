@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Annotated
 
+from gan_jax.ranges import SEED, Range
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Flags:
@@ -20,13 +22,15 @@ class Flags:
     )
     weights: Annotated[str | None, "The extractor's file of weights."] = None
     neighbor_images: Annotated[
-        int | None, "Training images to search for nearest neighbors, 0 for none."
+        int | None, "Training images to search for nearest neighbors, 0 for none.", Range(least=0)
     ] = None
     checkpoint_step: Annotated[
-        int | None, "The checkpoint; the best where the run keeps one, else the newest."
+        int | None,
+        "The checkpoint; the best where the run keeps one, else the newest.",
+        Range(least=0),
     ] = None
     ema: Annotated[bool, "Averaged weights, where the run has them."] = True
-    sample_seed: Annotated[int, "Seed of the inputs and of the choice of real images."] = 0
+    sample_seed: Annotated[int, "Seed of the inputs and of the choice of real images.", SEED] = 0
 
 
 def main(flags: Flags) -> int:

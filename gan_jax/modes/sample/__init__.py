@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Annotated
 
+from gan_jax.ranges import SEED, Range
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Flags:
@@ -15,8 +17,12 @@ class Flags:
         str | None,
         "A .png (a grid), a .npz, or a new folder of PNGs; by default a grid.",
     ] = None
-    num_images: Annotated[int | None, "How many images to a folder or .npz; 64 by default."] = None
-    checkpoint_step: Annotated[int | None, "The checkpoint; the newest by default."] = None
+    num_images: Annotated[
+        int | None, "How many images to a folder or .npz; 64 by default.", Range(least=1)
+    ] = None
+    checkpoint_step: Annotated[
+        int | None, "The checkpoint; the newest by default.", Range(least=0)
+    ] = None
     best: Annotated[bool, "Take the checkpoint of the best score."] = False
     sampler: Annotated[str | None, "Which sampler, where the game has several; the first."] = None
     split: Annotated[
@@ -25,12 +31,14 @@ class Flags:
     classes: Annotated[
         tuple[str, ...], "Names or labels; those that were trained on by default."
     ] = ()
-    columns: Annotated[int | None, "Images in one row of a grid; 10 by default."] = None
+    columns: Annotated[
+        int | None, "Images in one row of a grid; 10 by default.", Range(least=1, most=1000)
+    ] = None
     interpolate: Annotated[bool, "Every row of the grid goes from one latent to another."] = False
     sweep: Annotated[str | None, "The input that every row of the grid varies."] = None
     truncation: Annotated[float | None, "The sampler's truncation; none by default."] = None
     ema: Annotated[bool, "Averaged weights, where the run has them."] = True
-    sample_seed: Annotated[int, "Seed of the inputs."] = 0
+    sample_seed: Annotated[int, "Seed of the inputs.", SEED] = 0
 
 
 def main(flags: Flags) -> int:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 from ml_collections import ConfigDict
 
+from gan_jax.ranges import Range
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Flags:
@@ -20,11 +22,15 @@ class Flags:
     coordinator: Annotated[
         str | None, "With --distributed, where no cluster provides it: HOST:PORT of process 0."
     ] = None
-    num_processes: Annotated[int | None, "With --coordinator: the number of processes."] = None
-    process_id: Annotated[int | None, "With --coordinator: the index of this process."] = None
-    join_timeout: Annotated[int, "With --coordinator: seconds to wait for the other processes."] = (
-        60
-    )
+    num_processes: Annotated[
+        int | None, "With --coordinator: the number of processes.", Range(least=1)
+    ] = None
+    process_id: Annotated[
+        int | None, "With --coordinator: the index of this process.", Range(least=0)
+    ] = None
+    join_timeout: Annotated[
+        int, "With --coordinator: seconds to wait for the other processes.", Range(least=1)
+    ] = 60
 
 
 def main(flags: Flags) -> int:

@@ -14,12 +14,12 @@ from gan_jax.checkpoint import Checkpointer
 from gan_jax.files import write_json_atomically
 from gan_jax.modes.train import events
 from gan_jax.modes.train.announcement import announce
-from gan_jax.modes.train.checks import check_finite_params, check_numbers
+from gan_jax.modes.train.checks import check_finite_params
 from gan_jax.modes.train.grids import Grids
 from gan_jax.modes.train.interrupt import Interrupt
 from gan_jax.modes.train.intervals import Clock, Window
 from gan_jax.modes.train.periodic_evaluation import PeriodicEvaluation
-from gan_jax.runs import workdir
+from gan_jax.runs import settings, workdir
 from gan_jax.runs.occupied import Claim, occupied
 from gan_jax.runs.setup import Setup, compile_steps, set_up
 
@@ -60,7 +60,7 @@ def train(config: ConfigDict, path: str, *, interrupt: Interrupt | None = None) 
       NonFiniteLossError: If a loss is not finite.
       CheckpointError: If no checkpoint can be read, or one cannot be written.
     """
-    check_numbers(config)
+    settings.check(config)
     workdir.check(path, config)
     with occupied(path) as claim:
         workdir.check(path, config)  # Again: until now another process may have trained there.

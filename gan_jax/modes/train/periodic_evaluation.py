@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
-from ml_collections import ConfigDict
 
 from gan_jax import core, evaluation, telemetry
 from gan_jax.checkpoint import Checkpointer, CheckpointError
@@ -22,19 +21,6 @@ from gan_jax.runs.workdir import Workdir
 
 # What scores a state of a phase, by the index of the phase: each has samplers of its own.
 OfPhase = Callable[[int], evaluation.SampleEvaluator]
-
-
-def check(settings: ConfigDict) -> None:
-    """Refuses settings of `config.evaluate` that cannot be.
-
-    Raises:
-      ValueError: In one line.
-    """
-    for name in ("every", "patience", "num_real"):
-        if settings[name] < 0:
-            raise ValueError(f"config.evaluate.{name} must be at least 0, not {settings[name]}")
-    if settings.stop and not settings.patience:
-        raise ValueError("config.evaluate.stop=True needs config.evaluate.patience of 1 or more")
 
 
 class PeriodicEvaluation:
