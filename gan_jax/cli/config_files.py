@@ -22,6 +22,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 import gan_jax
+from gan_jax.cli import errors
 from gan_jax.names import did_you_mean
 
 PACKAGE = "configs"
@@ -174,17 +175,19 @@ def _search(path: Path) -> list[Path]:
 def _in_one_line(path: Path) -> Iterator[None]:
     """Turns what a config file raises into one line that names file and line.
 
-    A ValueError or OSError is left as it is: it is written for the user.
+    What a `raise` statement made for the user is left as it is.
     """
     try:
         yield
-    except (ValueError, OSError):
-        raise
     except SyntaxError as error:
-        raise ConfigFileError(f"{error.filename}, line {error.lineno}: {error.msg}") from None
-    except Exception as error:
+        where = f"{error.filename or path}, line {error.lineno or 1}"
+        raise ConfigFileError(f"{where}: {error.msg}") from None
+    except (Exception, SystemExit) as error:
         frames = traceback.extract_tb(error.__traceback__)
         lines = [frame.lineno for frame in frames if frame.filename == str(path)]
+        for_the_user = isinstance(error, ValueError | OSError) and errors.raised_on_purpose(error)
+        if for_the_user or (isinstance(error, OSError) and not lines):
+            raise
         where = f"config {path}, line {lines[-1]}" if lines else f"config {path}"
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         if isinstance(error, ImportError) and (error.name or "").partition(".")[0] == PACKAGE:

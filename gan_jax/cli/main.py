@@ -8,6 +8,7 @@ import logging as python_logging
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Sequence
 
 
@@ -19,7 +20,7 @@ def run() -> None:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Runs a mode; a user's mistake is one line and exit status 2.
+    """Runs a mode; a user's mistake is one line and exit status 2, any other error is raised.
 
     Args:
       argv: The program's name and its arguments.
@@ -29,22 +30,19 @@ def main(argv: Sequence[str]) -> int:
     """
     try:
         return _main(argv)
-    except ModuleNotFoundError as error:
-        if (error.name or "gan_jax").partition(".")[0] == "gan_jax":
-            raise
-        return _fail(f"{error}: install what the modes need, pip install 'gan_jax[train,report]'")
-    except (ValueError, OSError, FloatingPointError) as error:
-        return _fail(error)
-    except RuntimeError as error:
-        if "RESOURCE_EXHAUSTED" not in str(error):
-            raise
-        return _fail(
-            "the device has too little memory: lower config.batch_size (--eval_batch_size)"
-        )
     except KeyboardInterrupt:
         # Before the first step, or a second time: there is nothing new to save.
         print("interrupted", file=sys.stderr, flush=True)
         return 128 + signal.SIGINT
+    except Exception as error:
+        from gan_jax.cli import errors, parsing
+
+        line = errors.mistake(error)
+        if line is None:
+            raise
+        if parsing.wants_traceback(argv):
+            traceback.print_exc()
+        return _fail(line)
 
 
 def _main(argv: Sequence[str]) -> int:
@@ -70,8 +68,9 @@ def _set_up_logging() -> None:
     logging.get_absl_handler().setFormatter(python_logging.Formatter("warning: %(message)s"))
 
 
-def _fail(error: BaseException | str) -> int:
-    """Prints one line and returns the exit status of a mistake."""
-    first = next((line for line in str(error).splitlines() if line.strip()), repr(error))
-    print(f"error: {first}", file=sys.stderr, flush=True)
+def _fail(line: str) -> int:
+    """Prints the line and returns the exit status of a mistake."""
+    # A path may hold what no encoding knows.
+    line = line.encode(errors="backslashreplace").decode()
+    print(f"error: {line}", file=sys.stderr, flush=True)
     return 2

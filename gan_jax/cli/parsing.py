@@ -23,6 +23,11 @@ def wants_help(argv: Sequence[str]) -> bool:
     return any(argument in HELP for argument in argv[1:])
 
 
+def wants_traceback(argv: Sequence[str]) -> bool:
+    """Whether the arguments ask for the traceback of a user's mistake too."""
+    return bool({"--traceback", "-traceback", "--traceback=True", "--traceback=true"} & {*argv[1:]})
+
+
 def asked_mode(argv: Sequence[str]) -> str | None:
     """The mode of `--mode=MODE`, before anything is parsed; None where none of the table is."""
     found = [match[1] for match in (re.fullmatch(r"--?mode=(.*)", x) for x in argv[1:]) if match]
@@ -54,7 +59,8 @@ def parse(argv: Sequence[str], table: Mapping[str, Mode]) -> tuple[Mode, Any]:
     mode = modes.choose(str(values["mode"].value), table)
     given = {name: values[name].value for name in values if values[name].present}
     given = {name: value for name, value in given.items() if not name.startswith("config.")}
-    given.pop("mode", None)
+    for name in ("mode", "traceback"):
+        given.pop(name, None)
     if config is not None:
         given["config"] = config
     return mode, _flags(mode, given, table)
@@ -71,6 +77,7 @@ def _define(values: flags.FlagValues, table: Mapping[str, Mode]) -> None:
         tuple[int, ...]: flags.DEFINE_list,
     }
     flags.DEFINE_string("mode", modes.DEFAULT, "What to do.", flag_values=values)
+    flags.DEFINE_bool("traceback", False, "See --help.", flag_values=values)
     for name, kind in _kinds(table).items():
         if kind is not ConfigDict:
             define[kind](name, None, "See --help.", flag_values=values)

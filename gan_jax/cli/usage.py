@@ -28,7 +28,9 @@ _HEAD = """\
 
 CONFIG is a name of the list below or the path of a config file, with :VARIANT
 after it where a variant is wanted. Every key of a config is a flag, as in
---config.batch_size=128. --mode=MODE --help shows the flags of one mode."""
+--config.batch_size=128; --mode=show --config=CONFIG explains them all.
+--mode=MODE --help shows the flags of one mode. --traceback shows, of a mistake
+that is told in one line, where in the program it was found."""
 
 
 def usage(program: str, table: dict[str, Mode], only: str | None = None) -> str:

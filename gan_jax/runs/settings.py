@@ -12,11 +12,12 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from gan_jax import data, gans, metrics
+from gan_jax import data, gans
 from gan_jax.core.parallel import MODES
 from gan_jax.data.decoding import LAYOUTS
 from gan_jax.evaluation import protocols
 from gan_jax.gans.settings import PRECISIONS, as_dict, flat, read, setting
+from gan_jax.metrics import extractor as extractor_table
 
 # What reads no prepared data of tfds, and so no `config.data.dir`.
 WITHOUT_DIR = ("digits", "folder:")
@@ -40,7 +41,7 @@ class Evaluate:
     extractor: str = setting(
         "inception",
         "What computes the features; efficientnet_lite0 needs no download.",
-        choices=lambda: metrics.EXTRACTORS,
+        choices=lambda: extractor_table.EXTRACTORS,
     )
     weights: str = setting("", "The extractor's file of weights; empty for where it looks.")
     num_images: int = setting(10_000, "Images generated for each evaluation.", least=1)

@@ -3,12 +3,16 @@
 The message of each mistake is tested in errors_test.py.
 """
 
+import os
 import pathlib
 import subprocess
 import sys
-import unittest.mock
 
+import jax
+import numpy as np
 import pytest
+
+from gan_jax import networks
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -50,36 +54,88 @@ def test_ctrl_c_before_the_first_step_is_one_line_too(command_line, monkeypatch)
     assert (outcome.status, outcome.out, outcome.err) == (130, "", "interrupted\n")
 
 
+def failing(statement, filename=__file__):
+    """A mode's `main` whose only line is `statement`, as if it stood in `filename`."""
+    namespace = {"__name__": "a.module", "jax": jax, "np": np}
+    code = f"def main(flags):\n    {statement}\n"
+    exec(compile(code, filename, "exec"), namespace)
+    return namespace["main"]
+
+
 @pytest.mark.parametrize(
-    ("error", "line"),
+    ("statement", "line"),
     [
-        (ValueError("\nfirst: what was wrong\nsecond: a detail"), "first: what was wrong"),
-        (ValueError(), "ValueError()"),
-        (RuntimeError("RESOURCE_EXHAUSTED: 9 GiB"), "the device has too little memory: lower"),
+        ("raise ValueError('\\nfirst: what was wrong\\nsecond')", "first: what was wrong"),
+        ("raise ValueError", "ValueError()"),
+        ("raise OSError('the disk is full')", "the disk is full"),
+        ("open('/nowhere/at/all')", "/nowhere/at/all: no such file or directory"),
+        ("np.load('/nowhere/at/all')", "/nowhere/at/all: no such file or directory"),
+        ("raise RuntimeError('RESOURCE_EXHAUSTED: 9 GiB')", "the device has too little memory: "),
+        ("np.empty(2**58)", "there is too little memory: Unable to allocate"),
         (
-            ModuleNotFoundError("No module named 'clu'", name="clu"),
-            "No module named 'clu': inst",
+            "import sklearn.nowhere",
+            "No module named 'sklearn.nowhere': pip install 'gan_jax[train]'",
         ),
+        ("import nowhere", "No module named 'nowhere': pip install 'nowhere'"),
     ],
-    ids=["many lines", "no line", "memory", "package"],
 )
-def test_an_error_is_reported_in_one_line(command_line, monkeypatch, error, line):
-    monkeypatch.setattr("gan_jax.cli.listing.main", unittest.mock.Mock(side_effect=error))
+def test_a_mistake_is_reported_in_one_line(command_line, monkeypatch, statement, line):
+    monkeypatch.setattr("gan_jax.cli.listing.main", failing(statement))
     outcome = command_line("--mode=list")
     assert outcome.status == 2
     assert outcome.err.startswith(f"error: {line}")
     assert outcome.err.count("\n") == 1
+    outcome = command_line("--mode=list", "--traceback")
+    assert outcome.status == 2
+    assert outcome.err.startswith("Traceback")
+    assert outcome.errors[0].startswith(f"error: {line}")
 
 
 @pytest.mark.parametrize(
-    "error",
+    ("statement", "filename", "error"),
     [
-        RuntimeError("a bug"),
-        ModuleNotFoundError("No module named 'gan_jax.nets'", name="gan_jax.nets"),
+        ("raise RuntimeError('a bug')", __file__, RuntimeError),
+        ("import gan_jax.nets", __file__, ModuleNotFoundError),
+        # The classes of a user's mistakes, but nobody wrote a message for him.
+        ("int('x')", __file__, ValueError),
+        ("a, b = (1,)", __file__, ValueError),
+        ("np.zeros(3).reshape(2, 2)", __file__, ValueError),
+        ("jax.numpy.zeros(3) + jax.numpy.zeros(2)", __file__, (ValueError, TypeError)),
+        ("jax.jit(lambda x: x.reshape(2, 2))(np.zeros(3))", __file__, (ValueError, TypeError)),
+        ("raise ValueError('of a package')", "/x/site-packages/some/module.py", ValueError),
     ],
-    ids=["bug", "module"],
 )
-def test_a_programming_error_keeps_its_traceback(command_line, monkeypatch, error):
-    monkeypatch.setattr("gan_jax.cli.listing.main", unittest.mock.Mock(side_effect=error))
-    with pytest.raises(type(error), match=str(error)):
+def test_a_programming_error_keeps_its_traceback(
+    command_line, monkeypatch, statement, filename, error
+):
+    monkeypatch.setattr("gan_jax.cli.listing.main", failing(statement, filename))
+    with pytest.raises(error):
         command_line("--mode=list")
+
+
+def test_a_message_of_ours_is_one_wherever_jax_calls_it(command_line, monkeypatch):
+    """Tracing goes through JAX and Flax, and JAX rewrites tracebacks."""
+    network = networks.make_generator("mlp", image_size=8)
+
+    def traced(flags):
+        jax.eval_shape(network.init, jax.random.key(0), np.zeros((2, 3), np.int32), train=False)
+
+    monkeypatch.setattr("gan_jax.cli.listing.main", lambda flags: jax.jit(traced)(1))
+    outcome = command_line("--mode=list")
+    assert outcome.status == 2
+    assert "MLPGenerator: latents must be a floating array" in outcome.errors[0]
+
+
+def test_a_device_that_is_not_there_is_one_line(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "main.py", "--config=cgan_digits:smoke", f"--workdir={tmp_path / 'run'}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        env={**os.environ, "JAX_PLATFORMS": "nonsense"},
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: JAX_PLATFORMS=nonsense: JAX finds no such device here")
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "run").exists()
