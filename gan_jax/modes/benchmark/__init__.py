@@ -26,7 +26,7 @@ class Flags:
         int, "Timed calls of each case; the cases alternate.", Range(least=1, most=100_000)
     ] = 5
     synthetic: Annotated[bool, "Noise instead of the config's data set."] = False
-    json: Annotated[str | None, "A file for the numbers."] = None
+    json: Annotated[str | None, "A new file for the numbers."] = None
 
 
 def main(flags: Flags) -> int:

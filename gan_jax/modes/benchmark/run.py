@@ -8,6 +8,7 @@ ratio within a round.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -22,6 +23,8 @@ from ml_collections import ConfigDict
 from gan_jax import core, data, telemetry
 from gan_jax.files import write_json_atomically
 from gan_jax.modes.benchmark import flops, peak
+from gan_jax.ranges import Range
+from gan_jax.runs import outputs, settings
 from gan_jax.runs.setup import chunk_function, compile_steps, likely_specs, set_up
 
 # No monitor is computed within a timed call: it is a matter of logging, not of training.
@@ -222,6 +225,14 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
     )
 
 
+def _chosen(config: ConfigDict, batch_size: int, precision: str, parallel: str) -> ConfigDict:
+    """The config of one case, checked."""
+    config = config.copy_and_resolve_references()
+    config.batch_size, config.precision, config.parallel = batch_size, precision, parallel
+    settings.check(config)
+    return config
+
+
 def benchmark(
     config: ConfigDict,
     *,
@@ -241,7 +252,7 @@ def benchmark(
       parallel_modes: "jit", "pmap".
       rounds: Timed calls of each case.
       synthetic: Noise instead of the config's data set.
-      json_path: Where to write the rows with the environment and the config.
+      json_path: A new file, where to write the rows with the environment and the config.
 
     Returns:
       The rows of `measure`.
@@ -250,19 +261,21 @@ def benchmark(
       ValueError: If `rounds` is below 1, or as `set_up`.
       OSError: If the data set is not available or the JSON cannot be written.
     """
-    if rounds < 1:
-        raise ValueError(f"--rounds must be at least 1, not {rounds}")
+    Range(least=1).check("--rounds", rounds)
+    if json_path is not None:
+        outputs.check_new("--json", json_path)
+    choices = itertools.product(
+        batch_sizes or [config.batch_size],
+        precisions or [config.precision],
+        parallel_modes or [config.parallel],
+    )
+    chosen = [_chosen(config, *choice) for choice in choices]
     streams = synthetic_data(config) if synthetic else None
     steps = config.steps_per_call or (2 if jax.default_backend() == "cpu" else 50)
     cases = []
-    for batch_size in batch_sizes or [config.batch_size]:
-        for precision in precisions or [config.precision]:
-            for parallel in parallel_modes or [config.parallel]:
-                chosen = config.copy_and_resolve_references()
-                chosen.batch_size, chosen.precision = batch_size, precision
-                chosen.parallel = parallel
-                cases.append(make_case(chosen, steps=steps, streams=streams))
-                telemetry.say(f"compiled {cases[-1].name} in {cases[-1].compile_seconds:.1f} s")
+    for one in chosen:
+        cases.append(make_case(one, steps=steps, streams=streams))
+        telemetry.say(f"compiled {cases[-1].name} in {cases[-1].compile_seconds:.1f} s")
     rows = measure(cases, rounds=rounds)
     telemetry.say(table(rows))
     if json_path is not None:

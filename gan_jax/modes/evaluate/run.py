@@ -20,7 +20,7 @@ from gan_jax.evaluation.evaluator import Evaluator
 from gan_jax.files import write_json_atomically
 from gan_jax.images import reading as image_files
 from gan_jax.modes.evaluate import checks
-from gan_jax.runs import restored, settings, setup, workdir
+from gan_jax.runs import outputs, restored, settings, setup, workdir
 
 DEFAULT_NUM_IMAGES = 50_000
 
@@ -77,8 +77,8 @@ def evaluate_run(
     """
     names = protocols.check_metrics(names)
     checks.check_options(path, config, images, checkpoints, num_images, num_real, batch_size)
-    if json_path is not None and Path(json_path).exists():
-        raise FileExistsError(f"{json_path} exists: give a new --json")
+    if json_path is not None:
+        outputs.check_new("--json", json_path)
     if config is not None:
         settings.check(config)
     # What is cheap to find wrong is found before anything is computed.

@@ -22,6 +22,7 @@ from gan_jax.modes.report.gathering import Run
 from gan_jax.modes.report.page import SIGNATURE, Page
 from gan_jax.modes.report.scores import series_of
 from gan_jax.names import check_name
+from gan_jax.runs import outputs
 
 
 def report(
@@ -100,6 +101,7 @@ def _output(output: str | Path | None, runs: Sequence[Run]) -> Path:
     output = Path(output)
     if output.suffix not in (".html", ".htm"):
         raise ValueError(f"--output={output}: a report is a .html")
+    outputs.check_parent("--output", output)
     if output.exists() and not _is_report(output):
         raise FileExistsError(f"{output} exists and is no report: give a new --output")
     return output

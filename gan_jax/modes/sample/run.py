@@ -13,7 +13,8 @@ from gan_jax import sampling
 from gan_jax.core import Category, FromData
 from gan_jax.data import arrays_of, class_labels
 from gan_jax.images import save_png
-from gan_jax.runs import restored, setup
+from gan_jax.ranges import Range
+from gan_jax.runs import outputs, restored, setup
 
 
 def sample_run(
@@ -92,14 +93,12 @@ def _check_options(
     output, num_images: int | None, columns: int | None, interpolate: bool, sweep: str | None
 ) -> None:
     grid = output is None or str(output).endswith(".png")
-    if output is not None and Path(output).is_file():
-        raise FileExistsError(f"{output} exists: give a new --output")
-    if output is not None and not grid and Path(output).suffix not in ("", ".npz"):
-        raise ValueError(f"--output={output}: give a .png, a .npz, or a folder")
+    if output is not None:
+        _check_output(Path(output))
     if num_images is not None and grid:
         raise ValueError("--num_images belongs to a folder or .npz: give one as --output")
-    if num_images is not None and num_images < 1:
-        raise ValueError(f"--num_images must be at least 1, not {num_images}")
+    if num_images is not None:
+        Range(least=1).check("--num_images", num_images)
     if interpolate and sweep is not None:
         raise ValueError("--interpolate and --sweep are two kinds of grid: give one of them")
     for name, given in (
@@ -111,6 +110,15 @@ def _check_options(
             raise ValueError(f"--{name} is of a grid: give a .png as --output, or none")
     if columns is not None and columns < (2 if interpolate or sweep is not None else 1):
         raise ValueError(f"--columns={columns} is too few")
+
+
+def _check_output(output: Path) -> None:
+    if output.is_file():
+        raise FileExistsError(f"{output} exists: give a new --output")
+    if output.suffix not in ("", ".png", ".npz"):
+        raise ValueError(f"--output={output}: give a .png, a .npz, or a folder")
+    check = outputs.check_new if output.suffix else outputs.check_new_folder
+    check("--output", output)
 
 
 def _inputs_of(run: restored.Restored, split: str, seed: int) -> sampling.InputsOf:
