@@ -34,6 +34,10 @@ def main(argv: Sequence[str]) -> int:
         # Before the first step, or a second time: there is nothing new to save.
         print("interrupted", file=sys.stderr, flush=True)
         return 128 + signal.SIGINT
+    except BrokenPipeError:
+        # Whoever read the output has enough of it. Python flushes stdout once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
     except Exception as error:
         from gan_jax.cli import errors, parsing
 

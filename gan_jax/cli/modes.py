@@ -19,6 +19,7 @@ MODULES = {
     "benchmark": "gan_jax.modes.benchmark",
     "report": "gan_jax.modes.report",
     "list": "gan_jax.cli.listing",
+    "show": "gan_jax.cli.showing",
 }
 # Of the design, and not built yet.
 LATER = ("export",)

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from gan_jax.cli import modes, parsing
+from gan_jax.cli import config_files, modes, parsing
 from gan_jax.cli.main import main
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -117,3 +117,31 @@ def test_two_modes_must_agree_on_the_type_of_a_flag(monkeypatch, tmp_path):
     monkeypatch.setitem(modes.MODULES, "other", "mode_other")
     with pytest.raises(TypeError, match="two modes declare --workdir"):
         parsing.parse(["gan-jax"], modes.load())
+
+
+def test_show_explains_every_key(command_line):
+    status, out, err = command_line(
+        "--mode=show", "--config=cgan_digits", "--config.data.augment.flip"
+    )
+    assert (status, err) == (0, "")
+    assert max(map(len, out.splitlines())) <= 100
+    # The value, a mark where it is not the default, the range, the meaning.
+    assert "  config.steps = 3000  *\n      Steps of the whole run;" in out
+    assert "(a whole number; at least 1; 23450 by default)" in " ".join(out.split())
+    assert "  config.data.augment.flip = True  *\n" in out
+    assert "  config.batch_size = 64\n" in out
+    assert "one of auto, device, host" in out
+    assert "  config.model.discriminator_optimizer.learning_rate = 0.001  *\n" in out
+    found = config_files.load("cgan_digits").to_dict()
+    for key in _flat(found):
+        assert f"  config.{key} = " in out
+    status, out, err = command_line("--mode=show", "--config=cgan_digits", "--config.steps=0")
+    assert (status, out, err) == (2, "", "error: config.steps must be at least 1, not 0\n")
+
+
+def _flat(config, prefix=""):
+    for key, value in config.items():
+        if isinstance(value, dict) and value:
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key

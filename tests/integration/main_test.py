@@ -3,8 +3,8 @@
 The message of each mistake is tested in errors_test.py.
 """
 
-import os
 import pathlib
+import signal
 import subprocess
 import sys
 
@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from gan_jax import networks
+from gan_jax.cli.main import main
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -126,16 +127,27 @@ def test_a_message_of_ours_is_one_wherever_jax_calls_it(command_line, monkeypatc
     assert "MLPGenerator: latents must be a floating array" in outcome.errors[0]
 
 
-def test_a_device_that_is_not_there_is_one_line(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "main.py", "--config=cgan_digits:smoke", f"--workdir={tmp_path / 'run'}"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        env={**os.environ, "JAX_PLATFORMS": "nonsense"},
-    )
-    assert done.returncode == 2
-    assert done.stderr.startswith("error: JAX_PLATFORMS=nonsense: JAX finds no such device here")
-    assert done.stderr.count("\n") == 1
-    assert not (tmp_path / "run").exists()
+@pytest.mark.parametrize("reason", ["Unable to initialize backend 'tpu'", ""])
+def test_a_device_that_is_not_there_is_one_line(command_line, monkeypatch, reason):
+    """Of a GPU whose plug-in is missing JAX raises an AssertionError that says nothing."""
+
+    def no_device():
+        raise AssertionError(reason)
+
+    monkeypatch.setattr(jax, "local_devices", no_device)
+    monkeypatch.setenv("JAX_PLATFORMS", "tpu")
+    monkeypatch.setattr("gan_jax.cli.listing.main", lambda flags: jax.local_devices())
+    outcome = command_line("--mode=list")
+    assert outcome.status == 2
+    assert outcome.err.startswith("error: JAX_PLATFORMS=tpu: JAX finds no such device here")
+    assert (reason or "its package is not installed") in outcome.err
+    assert outcome.err.count("\n") == 1
+
+
+def test_a_reader_that_has_enough_is_no_error(monkeypatch, tmp_path):
+    monkeypatch.setattr("gan_jax.cli.listing.main", failing("raise BrokenPipeError"))
+    with open(tmp_path / "out", "w") as out, monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", out)
+        assert main(["main.py", "--mode=list"]) == 128 + signal.SIGPIPE
+        print("what was left in the buffer")
+    assert (tmp_path / "out").read_text() == ""
