@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from gan_jax.ranges import Range
 
@@ -92,6 +93,22 @@ class Category:
         if frequencies is None:
             return jax.random.randint(key, (), 0, self.size)
         return jax.random.categorical(key, jnp.log(frequencies)).astype(jnp.int32)
+
+    def check(self, name: str, values: np.ndarray) -> None:
+        """Refuses what are no categories of this input.
+
+        Args:
+          name: The name of the input, for the message.
+          values: int [N].
+
+        Raises:
+          ValueError: If they are not integers, or one is outside of [0, size).
+        """
+        if not np.issubdtype(values.dtype, np.integer):
+            raise ValueError(f"the input '{name}' has integers, not {values.dtype}")
+        outside = values[(values < 0) | (values >= self.size)]
+        if outside.size:
+            raise ValueError(f"the input '{name}' must be in 0..{self.size - 1}, not {outside[0]}")
 
 
 @dataclasses.dataclass(frozen=True)

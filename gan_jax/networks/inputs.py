@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from gan_jax import layers
 from gan_jax.ranges import Range
@@ -33,7 +34,10 @@ def check_images(name: str, images: jax.Array, image_size: int, channels: int) -
 
 
 def check_labels(name: str, labels: jax.Array | None, num_classes: int, batch: int) -> None:
-    """Raises a ValueError unless labels are there exactly if `num_classes` > 0, [B] and integer."""
+    """Raises a ValueError unless labels are there exactly if `num_classes` > 0, [B] and integer.
+
+    Values are checked where they are known: not while JAX traces.
+    """
     if num_classes == 0:
         if labels is not None:
             raise ValueError(f"{name}: unconditional (num_classes=0), but it was given labels")
@@ -45,6 +49,11 @@ def check_labels(name: str, labels: jax.Array | None, num_classes: int, batch: i
             f"{name}: labels must be integers of shape ({batch},), one for each example, not "
             f"{labels.dtype} of shape {labels.shape}"
         )
+    known = not isinstance(labels, jax.core.Tracer)
+    if known and getattr(labels, "is_fully_addressable", True):
+        values = np.asarray(labels)
+        if wrong := sorted({*values[(values < 0) | (values >= num_classes)].tolist()}):
+            raise ValueError(f"{name}: labels must be in 0..{num_classes - 1}, not {wrong[0]}")
 
 
 def doublings(name: str, image_size: int, base_size: int) -> int:

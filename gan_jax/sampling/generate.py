@@ -11,7 +11,7 @@ import jax
 import numpy as np
 from jax.sharding import PartitionSpec
 
-from gan_jax.core import Devices, Sampler, Weights, fitting_batch_size, local_devices
+from gan_jax.core import Category, Devices, Sampler, Weights, fitting_batch_size, local_devices
 from gan_jax.images import quantize
 from gan_jax.sampling.numbering import Inputs, InputsOf, filled, network_inputs
 
@@ -63,7 +63,7 @@ class Generate:
           uint8 [B, H, W, C], quantized as a saved PNG is; B is `batch_size`, or less at the end.
 
         Raises:
-          ValueError: If inputs are missing or not equally many.
+          ValueError: If inputs are missing or not equally many, or a `Category` is out of range.
         """
         inputs = _checked(self.sampler, inputs)
         return (batch.images for batch in self._stream(weights, _cut(inputs, self.batch_size)))
@@ -79,12 +79,19 @@ class Generate:
 
         Yields:
           The batches, in the order of the numbers.
+
+        Raises:
+          ValueError: As `__call__`.
         """
         held = fitting_batch_size(_NUMBERS, self.batch_size)
         numbers = (
             np.arange(i, min(i + held, count), dtype=np.int32) for i in range(0, count, held)
         )
-        parts = (part for some in numbers for part in _cut(inputs_of(some), self.batch_size))
+        parts = (
+            part
+            for some in numbers
+            for part in _cut(_checked(self.sampler, inputs_of(some)), self.batch_size)
+        )
         return self._stream(weights, parts)
 
     def _stream(self, weights: Weights, parts: Iterable[Inputs]) -> Iterator[Generated]:
@@ -178,6 +185,9 @@ def _checked(sampler: Sampler, inputs: Inputs) -> dict[str, np.ndarray]:
     counts = {name: len(array) for name, array in inputs.items()}
     if len({*counts.values()}) != 1 or 0 in counts.values():
         raise ValueError(f"inputs must be equally many and at least one: {counts}")
+    for name, one in sampler.inputs.items():
+        if isinstance(one, Category):
+            one.check(name, inputs[name])
     return inputs
 
 

@@ -1,5 +1,7 @@
 """The recipes at full size by their shapes, and tiny ones by what they compute."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -254,6 +256,19 @@ def test_wrong_discriminator_inputs(name, fields, images, labels, message):
     discriminator = networks.make_discriminator(name, width=0.02, **fields)
     with pytest.raises(ValueError, match=message):
         _parameter_shapes(discriminator, images, labels)
+
+
+@pytest.mark.parametrize("wrong", [-1, 3, 99])
+def test_labels_that_there_are_not_are_refused_where_they_are_known(wrong):
+    generator = networks.make_generator("mlp", num_classes=3, image_size=8, width=0.01)
+    discriminator = networks.make_discriminator("mlp", num_classes=3, width=0.01)
+    labels = jnp.array([0, wrong])
+    for network, given in ((generator, Z), (discriminator, IMAGES)):
+        init = functools.partial(network.init, jax.random.key(0), given, train=False)
+        with pytest.raises(ValueError, match=rf"labels must be in 0..2, not {wrong}"):
+            init(labels)
+        # While JAX traces nobody knows them.
+        jax.eval_shape(init, labels)
 
 
 @pytest.mark.parametrize(

@@ -170,8 +170,13 @@ def test_the_shape_is_known_before_any_image_and_so_is_a_refusal(plain, everythi
         ({"z": np.zeros((2, 2))}, r"the inputs \['label', 'z'\], given are \['z'\]"),
         ({"z": np.zeros((2, 2)), "label": np.zeros(3)}, "equally many"),
         ({"z": np.zeros((0, 2)), "label": np.zeros(0)}, "at least one"),
+        ({"z": np.zeros((2, 2)), "label": np.array([0, 99])}, "'label' must be in 0..2, not 99"),
+        ({"z": np.zeros((2, 2)), "label": np.array([-1, 0])}, "'label' must be in 0..2, not -1"),
+        ({"z": np.zeros((2, 2)), "label": np.zeros(2)}, "'label' has integers, not float64"),
     ],
 )
 def test_other_inputs_are_refused(conditional, weights, inputs, message):
     with pytest.raises(ValueError, match=message):
         sampling.make_generate(conditional)(weights, inputs)
+    with pytest.raises(ValueError, match=message):
+        next(sampling.make_generate(conditional).numbered(weights, lambda numbers: inputs, 2))
