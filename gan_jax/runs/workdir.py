@@ -12,6 +12,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
+from gan_jax import telemetry
 from gan_jax.files import write_json_atomically
 from gan_jax.runs.data_info import STREAM_KEYS, DataInfo
 from gan_jax.runs.paths import Workdir
@@ -98,6 +99,9 @@ def create_or_resume(
     workdir = Workdir(Path(path))
     saved = has_saved(workdir)
     if not saved and workdir.config.exists():
+        telemetry.say(
+            f"the run that was in workdir {path} saved no checkpoint: this one begins at step 0"
+        )
         workdir.remove_outputs()
     workdir.path.mkdir(parents=True, exist_ok=True)
     content = {"config": _plain(config), "data": data.streams, "steps_matter": steps_matter}
@@ -118,7 +122,12 @@ def has_saved(workdir: Workdir) -> bool:
     """Whether the run in a folder has ever saved a checkpoint, be it there or not."""
     if workdir.steps() or workdir.best_steps():
         return True
-    return workdir.config.exists() and bool(_read(workdir.config).get("saved"))
+    return workdir.config.exists() and _records_saved(workdir, _read(workdir.config))
+
+
+def _records_saved(workdir: Workdir, content: dict[str, Any]) -> bool:
+    # A config.json without the record is of an earlier version: its log must not be lost.
+    return content.get("saved", workdir.metrics.exists())
 
 
 def check(path: str | Path, config: ConfigDict) -> None:
@@ -154,7 +163,7 @@ def _check_same(path: str | Path, content: dict[str, Any], config: ConfigDict) -
 
 
 def _check_checkpoints(workdir: Workdir, content: dict[str, Any]) -> None:
-    if content.get("saved") and not workdir.steps():
+    if _records_saved(workdir, content) and not workdir.steps():
         raise WorkdirError(
             f"the run in workdir {workdir.path} has saved checkpoints, and {workdir.checkpoints} "
             "holds none: put them back to go on, or, to begin again, give another --workdir or "

@@ -50,7 +50,7 @@ def test_a_start_that_saved_nothing_leaves_nothing(tmp_path, error):
 
 
 @pytest.mark.parametrize("moment", ["killed", "logged"])
-def test_a_run_that_saved_nothing_gives_way_to_another_experiment(tmp_path, moment):
+def test_a_run_that_saved_nothing_gives_way_to_another_experiment(tmp_path, moment, capsys):
     if moment == "killed":
         start(tmp_path)
         (tmp_path / ".lock").write_text("")  # And a killed process's lock, see locks_test.
@@ -67,6 +67,7 @@ def test_a_run_that_saved_nothing_gives_way_to_another_experiment(tmp_path, mome
     assert "config.json" in names(tmp_path)
     other = DataInfo({"data": {**STREAM, "identity": "other"}})
     where = start(tmp_path, seed=1, data=other)
+    assert "saved no checkpoint: this one begins at step 0" in capsys.readouterr().out
     assert names(where.samples) == ["1.png"]
     assert not where.metrics.exists()
     assert json.loads(where.config.read_text())["config"]["seed"] == 1
@@ -94,6 +95,16 @@ def test_the_first_checkpoint_claims_the_folder_and_lost_ones_are_missed(tmp_pat
             assert part in str(caught.value)
     (tmp_path / "5").rename(where.path / "checkpoints")
     assert names(tmp_path) == before
+
+
+def test_the_log_of_a_run_of_an_earlier_version_is_not_lost(tmp_path):
+    where = start(tmp_path)
+    where.metrics.write_text('{"step": 1}\n')
+    content = json.loads(where.config.read_text())
+    del content["saved"]
+    where.config.write_text(json.dumps(content))
+    with pytest.raises(workdir.WorkdirError, match="has saved checkpoints"):
+        start(tmp_path)
 
 
 def test_a_checkpoint_claims_the_folder_even_if_the_process_died_before_the_record(tmp_path):
