@@ -84,9 +84,7 @@ def test_who_does_not_come_is_named():
 def test_an_address_in_use():
     with socket.create_server(("localhost", 0)) as server:
         port = server.getsockname()[1]
-        with pytest.raises(
-            OSError, match=r"cannot listen at .*already in use; choose"
-        ):
+        with pytest.raises(OSError, match=r"cannot listen at .*already in use; choose"):
             let_join(port, 2)
 
 
