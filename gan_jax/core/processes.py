@@ -11,7 +11,7 @@ import numpy as np
 T = TypeVar("T")
 
 
-class OtherProcessError(RuntimeError):
+class OtherProcessError(OSError):
     """Process 0 failed at what the others were waiting for."""
 
 

@@ -16,6 +16,7 @@ from PIL import Image
 
 from gan_jax import telemetry
 from gan_jax.checkpoint import files, orbax_manager
+from gan_jax.modes.train import intervals
 
 
 def assert_one_error(outcome, *parts):
@@ -139,6 +140,47 @@ def test_a_schedule_is_another_one_when_the_run_is_longer(command_line, tiny, ru
         "--config.steps=40",
     )
     assert_one_error(outcome, "config.steps is 20, you asked for 40", "a schedule ends")
+
+
+def test_checkpoints_that_are_gone(command_line, tiny, run, contents):
+    (run / "checkpoints").rename(run / "elsewhere")
+    before = contents(run)
+    outcome = command_line(*tiny, f"--workdir={run}")
+    assert_one_error(outcome, "has saved checkpoints", "put them back", "another --workdir")
+    assert contents(run) == before
+    (run / "elsewhere").rename(run / "checkpoints")
+    assert command_line(*tiny, f"--workdir={run}").status == 0
+
+
+def test_a_run_that_was_taken_over_writes_no_more(command_line, tiny, run, contents, monkeypatch):
+    add, before = intervals.Window.add, {}
+
+    def written():
+        return {name: text for name, text in contents(run).items() if "tfevents" not in name}
+
+    def lose_the_lock(window, *args):
+        # As if this process had been suspended for minutes, on another host.
+        (run / ".lock").unlink()
+        before.update(written())
+        return add(window, *args)
+
+    monkeypatch.setattr(intervals.Window, "add", lose_the_lock)
+    outcome = command_line(*tiny, f"--workdir={run}", "--config.steps=60")
+    assert_one_error(outcome, "no longer holds the lock", "nothing more is written")
+    assert written() == before
+    assert (run / "checkpoints" / "20").exists()
+
+
+def test_processes_that_do_not_find_each_other(command_line, tiny, tmp_path):
+    address = ("--coordinator=localhost:1", "--num_processes=2", "--process_id=1")
+    for flags, message in (
+        (address, "add --distributed"),
+        (("--distributed", *address[1:]), "--coordinator is missing"),
+        (("--distributed", *address, "--join_timeout=1"), "cannot join process 0 at localhost:1"),
+    ):
+        outcome = command_line(*tiny, f"--workdir={tmp_path / 'run'}", *flags)
+        assert_one_error(outcome, message)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_workdir_with_other_files(command_line, tiny, tmp_path, contents):
@@ -302,8 +344,8 @@ def test_a_loss_that_is_not_finite_stops_the_run(command_line, tiny, tmp_path):
         *tiny, f"--workdir={workdir}", "--config.model.generator_optimizer.learning_rate=1e30"
     )
     assert_one_error(outcome, "step 2: ", "the loss of generator is nan", "try a lower")
-    # A state that is beyond help is not saved over one that is not.
-    assert not (workdir / "checkpoints").exists()
+    # A state that is beyond help is not saved over one that is not, and nothing else was.
+    assert not workdir.exists()
 
 
 @pytest.mark.parametrize(

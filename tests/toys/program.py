@@ -31,10 +31,15 @@ class Outcome:
 
 
 class Program:
-    """Runs command lines one after another, each call in a process of its own."""
+    """Runs command lines one after another, each call in a process of its own.
+
+    Attributes:
+      cache: The folder of decoded images and features, where no other is given.
+    """
 
     def __init__(self, folder: pathlib.Path):
         self._folder, self._calls = folder, 0
+        self.cache = folder / "cache" / "gan_jax"
         self._server = subprocess.Popen(
             [sys.executable, "-m", "tests.toys.server"],
             cwd=ROOT,
@@ -71,31 +76,64 @@ class Program:
         Raises:
           AssertionError: If it ended in another way than it was to.
         """
-        self._calls += 1
-        files = {name: self._folder / f"{self._calls}.{name}" for name in ("out", "err")}
         places = {signal.SIGKILL: kill, signal.SIGTERM: terminate, signal.SIGINT: interrupt}
         sent = next((signum for signum, place in places.items() if place), 0)
-        request = {
-            **{name: str(path) for name, path in files.items()},
-            "lines": lines,
-            "place": places.get(sent, ""),
-            "signal": sent,
-            "devices": devices,
-            "plots": plots,
-            "compiled": str(self._folder / "compiled"),
-        }
-        status = self._ask(request)
-        outcome = Outcome(*(path.read_text() for path in files.values()))
+        place = places.get(sent, "")
+        request = self._request(
+            lines, place=place, signal=sent, devices=devices, plots=plots, keeps_compiled=not place
+        )
+        ((status, outcome),) = self._run(request)
         expected = -sent if sent == signal.SIGKILL else sent and 128 + sent
         assert status == expected, f"{status}\n{outcome.out}\n{outcome.err}"
-        assert "Traceback" not in outcome.err, outcome.err
         return outcome
 
-    def _ask(self, request) -> int:
+    def at_once(self, *commands: tuple[tuple[str, ...], ...]) -> list[tuple[int, Outcome]]:
+        """Runs several processes at once.
+
+        Args:
+          *commands: The command lines of each process.
+
+        Returns:
+          How each ended: its exit status, and what it printed.
+        """
+        return self._run(*(self._request(lines) for lines in commands))
+
+    def kill_after(self, seconds: float, *lines: tuple[str, ...]) -> int:
+        """Runs command lines in a process that gets SIGKILL after so many seconds.
+
+        Returns:
+          Its exit status: `-signal.SIGKILL`, or 0 where it had ended before.
+        """
+        ((status, outcome),) = self._run(self._request(lines, seconds=seconds))
+        assert status in (0, -signal.SIGKILL), f"{status}\n{outcome.out}\n{outcome.err}"
+        return status
+
+    def _request(self, lines, **options):
+        self._calls += 1
+        defaults = {"place": "", "signal": 0, "devices": 1, "plots": False, "seconds": None}
+        return {
+            **{name: str(self._folder / f"{self._calls}.{name}") for name in ("out", "err")},
+            "lines": lines,
+            "keeps_compiled": False,
+            "compiled": str(self._folder / "compiled"),
+            **defaults,
+            **options,
+        }
+
+    def _run(self, *requests) -> list[tuple[int, Outcome]]:
+        statuses = self._ask(requests)
+        printed = [
+            [pathlib.Path(request[n]).read_text() for n in ("out", "err")] for request in requests
+        ]
+        for _, errors in printed:
+            assert "Traceback" not in errors, errors
+        return [(s, Outcome(*text)) for s, text in zip(statuses, printed, strict=True)]
+
+    def _ask(self, requests) -> list[int]:
         timer = threading.Timer(SECONDS, self.close)
         timer.start()
         try:
-            print(json.dumps(request), file=self._server.stdin, flush=True)
+            print(json.dumps(requests), file=self._server.stdin, flush=True)
             answer = self._server.stdout.readline()
         finally:
             timer.cancel()

@@ -1,8 +1,9 @@
 """Runs command lines of the program in processes that are forked from this one.
 
 This process has imported all that the modes import and has started no JAX backend: a child can be
-killed as a run is killed, and the next one does not spend seconds on imports. A request is a line
-of JSON on stdin, its answer a line on stdout; `tests/toys/program.py` writes and reads them.
+killed as a run is killed, and the next one does not spend seconds on imports. A line of JSON on
+stdin holds the requests of children that run at once, a line on stdout how they ended;
+`tests/toys/program.py` writes and reads them.
 """
 
 from __future__ import annotations
@@ -63,8 +64,9 @@ def _child(request):
     jax.config.update("jax_enable_compilation_cache", True)
     jax.config.update("jax_compilation_cache_dir", request["compiled"])
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
-    # A process that may be killed while it writes an entry writes none.
-    least = 1e9 if request["place"] else 0.0
+    # An entry is written in place: a process that may be killed meanwhile, or has others beside it
+    # that would read the half of it, writes none.
+    least = 0.0 if request["keeps_compiled"] else 1e9
     jax.config.update("jax_persistent_cache_min_compile_time_secs", least)
     if not request["plots"]:
         telemetry.plot_groups = lambda *_: None
@@ -74,7 +76,7 @@ def _child(request):
 
 
 def _fork(request):
-    """Runs a child to its end: its exit status, or minus the signal that killed it."""
+    """Starts a child."""
     pid = os.fork()
     if pid == 0:
         status = 1
@@ -86,7 +88,17 @@ def _fork(request):
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(status)
+    return pid
+
+
+def _wait(pid, seconds):
+    """A child's exit status, or minus the signal that killed it: after so many seconds, SIGKILL."""
+    if seconds is not None:
+        # Not by a timer: a thread of this process would be missing in the next child.
+        signal.signal(signal.SIGALRM, lambda *_: os.kill(pid, signal.SIGKILL))
+        signal.setitimer(signal.ITIMER_REAL, seconds)
     _, status = os.waitpid(pid, 0)
+    signal.setitimer(signal.ITIMER_REAL, 0)
     return os.waitstatus_to_exitcode(status)
 
 
@@ -96,7 +108,10 @@ def _serve():
     modes.load()
     assert threading.active_count() == 1, "a child would wait for locks of threads it has not"
     for line in sys.stdin:
-        print(json.dumps(_fork(json.loads(line))), flush=True)
+        requests = json.loads(line)
+        pids = [_fork(request) for request in requests]
+        seconds = [request["seconds"] for request in requests]
+        print(json.dumps([_wait(*each) for each in zip(pids, seconds, strict=True)]), flush=True)
 
 
 if __name__ == "__main__":

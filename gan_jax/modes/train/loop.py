@@ -229,10 +229,10 @@ class _Loop:
 
     def _after_call(self, metrics: PyTree, clock: Clock) -> None:
         config, last = self.config, self.experiment.steps
-        self.claim.confirm()
         steps = self.window.add(self.step, metrics)
         self.step += steps
         clock.tick(self.step)
+        self.claim.confirm()
         shown = {}
         if self.step % config.log_every == 0 or self.step == last:
             shown = self._log(clock)
