@@ -10,7 +10,10 @@ import signal
 import threading
 
 from gan_jax.checkpoint import Checkpointer, files
+from gan_jax.data import cache
+from gan_jax.evaluation.feature_cache import Entry
 from gan_jax.modes.train import grids, intervals, loop
+from gan_jax.modes.train.periodic_evaluation import PeriodicEvaluation
 from tests.toys import growing
 
 
@@ -73,3 +76,40 @@ def interrupt(place: str, signum: signal.Signals) -> None:
         send_before(growing, "init_optimizers", lambda gan, params: entering[-1] == step)
     elif name != "entered":
         raise ValueError(f"no such place: {place}")
+
+
+def record(path: str) -> None:
+    """Keeps in a file what the main thread of this process is doing, for when it is killed."""
+    file = open(path, "w", buffering=1)  # noqa: SIM115  # Open to the end of the process.
+
+    def write(what):
+        file.seek(0)
+        file.write(f"{what:20}\n")
+
+    def during(owner, function, what):
+        real = getattr(owner, function)
+
+        def recording(*args, **kwargs):
+            before.append(what)
+            write(what)
+            try:
+                return real(*args, **kwargs)
+            finally:
+                before.pop()
+                write(before[-1])
+
+        setattr(owner, function, recording)
+
+    before = ["starting"]
+    write("starting")
+    during(loop._Loop, "_train_phase", "training")
+    during(loop._Loop, "_sample", "sampling")
+    during(PeriodicEvaluation, "evaluate", "evaluating")
+    for owner, function, what in (
+        (cache, "write", "caching"),
+        (Entry, "write_features", "caching"),
+        (Entry, "write_moments", "caching"),
+        (Checkpointer, "save", "saving"),
+        (Checkpointer, "wait", "saving"),
+    ):
+        during(owner, function, what)

@@ -98,23 +98,28 @@ class Program:
         """
         return self._run(*(self._request(lines) for lines in commands))
 
-    def kill_after(self, seconds: float, *lines: tuple[str, ...]) -> int:
+    def kill_after(self, seconds: float, *lines: tuple[str, ...]) -> str | None:
         """Runs command lines in a process that gets SIGKILL after so many seconds.
 
         Returns:
-          Its exit status: `-signal.SIGKILL`, or 0 where it had ended before.
+          What it was doing, see `interruptions.record`; None where it had ended before.
         """
-        ((status, outcome),) = self._run(self._request(lines, seconds=seconds))
+        activity = self._folder / "activity"
+        activity.write_text("starting")
+        request = self._request(lines, seconds=seconds, activity=str(activity))
+        ((status, outcome),) = self._run(request)
         assert status in (0, -signal.SIGKILL), f"{status}\n{outcome.out}\n{outcome.err}"
-        return status
+        return activity.read_text().strip() if status else None
 
     def _request(self, lines, **options):
         self._calls += 1
-        defaults = {"place": "", "signal": 0, "devices": 1, "plots": False, "seconds": None}
+        defaults = {"place": "", "signal": 0, "devices": 1, "plots": False}
         return {
             **{name: str(self._folder / f"{self._calls}.{name}") for name in ("out", "err")},
             "lines": lines,
             "keeps_compiled": False,
+            "seconds": None,
+            "activity": "",
             "compiled": str(self._folder / "compiled"),
             **defaults,
             **options,

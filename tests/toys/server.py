@@ -70,6 +70,8 @@ def _child(request):
     jax.config.update("jax_persistent_cache_min_compile_time_secs", least)
     if not request["plots"]:
         telemetry.plot_groups = lambda *_: None
+    if request["activity"]:
+        interruptions.record(request["activity"])
     if request["place"]:
         interruptions.interrupt(request["place"], signal.Signals(request["signal"]))
     return next(filter(None, (main(["main.py", *line]) for line in request["lines"])), 0)
