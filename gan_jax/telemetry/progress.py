@@ -1,16 +1,23 @@
 """Progress: a bar on a terminal, a plain line every so often elsewhere."""
 
 import collections
+import contextlib
+import os
 import sys
 import time
 from collections.abc import Callable, Mapping
 from typing import IO, Any
 
 _WINDOW = 20  # Updates that the rates are measured over.
+_WIDTH = 80  # Columns of a terminal that does not say how many it has.
+_BAR = 10  # Columns that the bar itself takes at least.
 
 
 def say(text: str, *, file: IO[str] | None = None) -> None:
     """Prints a line without tearing a progress bar that is shown.
+
+    Output that cannot be written (a closed terminal or pipe, a full disk) is dropped: it is no
+    reason to lose a run.
 
     Args:
       text: The line.
@@ -18,15 +25,19 @@ def say(text: str, *, file: IO[str] | None = None) -> None:
     """
     import tqdm
 
-    tqdm.tqdm.write(text, file=file or sys.stdout)
-    (file or sys.stdout).flush()
+    file = file or sys.stdout
+    if file is not None:  # None where the process was started without a stdout.
+        with contextlib.suppress(OSError):
+            tqdm.tqdm.write(text, file=file)
+            file.flush()
 
 
 class ProgressBar:
     """Steps done, steps/s, images/s, time left and a few metrics.
 
-    On a terminal this is one line that is rewritten again and again; elsewhere (a file, a pipe, a
-    batch system's log) it is a new plain line every ``interval`` seconds and one at the end. Rates
+    On a terminal this is one line that is rewritten again and again, as wide as the terminal;
+    elsewhere (a file, a pipe, a batch system's log, TERM=dumb) it is a new plain line every
+    ``interval`` seconds and one at the end. Output that cannot be written is dropped. Rates
     are those of the last updates of this process, so neither the compile nor the steps of an
     earlier run that was resumed count. A context manager; leaving it ends the bar.
     """
@@ -52,15 +63,17 @@ class ProgressBar:
           clock: Returns the time in seconds.
         """
         self._steps, self._start, self._step = steps, start, start
-        self._enabled, self._interval, self._clock = enabled, interval, clock
+        self._interval, self._clock = interval, clock
         self._file = file or sys.stderr
+        # None where the process was started without a stderr.
+        self._enabled = enabled and self._file is not None
         # (time, step, images so far); the first is the start of the process, compile included.
         self._seen = collections.deque([(clock(), start, 0)], maxlen=_WINDOW)
         self._updates = 0
         self._last_line = clock()
         self._postfix: dict[str, Any] = {}
         self._bar = None
-        if enabled and self._file.isatty():
+        if self._enabled and self._file.isatty() and os.environ.get("TERM") != "dumb":
             import tqdm
 
             self._bar = tqdm.tqdm(
@@ -68,7 +81,8 @@ class ProgressBar:
                 initial=start,
                 file=self._file,
                 bar_format="{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{postfix}",
-                dynamic_ncols=True,
+                ncols=self._columns(),
+                postfix="compiling",
             )
 
     def __enter__(self) -> "ProgressBar":
@@ -96,12 +110,28 @@ class ProgressBar:
             self._postfix = dict(postfix)
         if not self._enabled:
             return
+        with contextlib.suppress(OSError):
+            self._show(now)
+
+    def _show(self, now: float) -> None:
         if self._bar is not None:
-            self._bar.set_postfix_str(self.describe(), refresh=False)
-            self._bar.update(step - self._bar.n)
-        elif step >= self._steps or self._updates == 1 or now - self._last_line >= self._interval:
+            # "100%|" before the bar, "| 10/10, " after it.
+            around = len(f"100%|| {self._steps}/{self._steps}, ") + _BAR
+            self._bar.ncols = self._columns()
+            self._bar.set_postfix_str(self.describe(self._bar.ncols - around), refresh=False)
+            self._bar.update(self._step - self._bar.n)
+        elif self._step >= self._steps or now - self._last_line >= self._interval:
             self._last_line = now
-            print(f"step {step}/{self._steps}, {self.describe()}", file=self._file, flush=True)
+            print(
+                f"step {self._step}/{self._steps}, {self.describe()}", file=self._file, flush=True
+            )
+
+    def _columns(self) -> int:
+        """Columns to use; the last one stays free, since some terminals would begin a new line."""
+        width = 0
+        with contextlib.suppress(OSError, ValueError):
+            width = os.get_terminal_size(self._file.fileno()).columns
+        return (width or _WIDTH) - 1
 
     def leave_out(self, seconds: float) -> None:
         """Does not count seconds since the last update in which no steps were taken."""
@@ -117,30 +147,39 @@ class ProgressBar:
             return 0.0, 0.0
         return (last - first) / seconds, (images_now - images_then) / seconds
 
-    def describe(self) -> str:
-        """Returns the rates, the time left and the metrics in one line."""
+    def describe(self, width: int | None = None) -> str:
+        """Returns the rates, the time left and the metrics in one line.
+
+        Args:
+          width: Characters at most, or what is least needed is left out; None for no bound.
+        """
         steps_per_second, images_per_second = self.rates()
         if self._updates < 2:
             # Most of this span was the compile: it promises nothing about the steps to come.
             steps_per_second = images_per_second = 0.0
-            span = self._seen[-1][0] - self._seen[0][0]
-            parts = [f"compiled, {duration(span)} since the start"]
-        else:
-            parts = [f"{steps_per_second:.3g} steps/s"]
-        if images_per_second:
-            parts.append(f"{images_per_second:,.0f} images/s")
+        parts = [f"{steps_per_second:.3g} steps/s"] if steps_per_second else ["compiling"]
         if steps_per_second and self._step < self._steps:
             parts.append(f"{duration((self._steps - self._step) / steps_per_second)} left")
         for name, value in self._postfix.items():
             shown = f"{float(value):.4g}" if isinstance(value, float) else str(value)
             parts.append(f"{name} {shown}")
+        images = f"{images_per_second:,.0f} images/s"
+        if images_per_second and _fits([*parts, images], width):
+            parts.insert(1, images)
+        while len(parts) > 1 and not _fits(parts, width):
+            parts.pop()
         return ", ".join(parts)
 
     def close(self) -> None:
         """Ends the bar; the last line stays."""
         if self._bar is not None:
-            self._bar.close()
+            with contextlib.suppress(OSError):
+                self._bar.close()
             self._bar = None
+
+
+def _fits(parts: list[str], width: int | None) -> bool:
+    return width is None or len(", ".join(parts)) <= width
 
 
 def duration(seconds: float) -> str:

@@ -1,7 +1,10 @@
 """Progress: rates of this process only, a bar on a terminal, plain lines elsewhere."""
 
+import errno
 import io
+import os
 import re
+import sys
 
 import pytest
 
@@ -11,6 +14,21 @@ from gan_jax.telemetry import ProgressBar, say
 class _Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
+
+
+class _Gone(io.StringIO):
+    """A closed terminal."""
+
+    def isatty(self) -> bool:
+        return self.terminal
+
+    def __init__(self, terminal):
+        super().__init__()
+        self.terminal, self.failed = terminal, 0
+
+    def write(self, text) -> int:
+        self.failed += 1
+        raise OSError(errno.EIO, "Input/output error")
 
 
 class _Clock:
@@ -58,11 +76,10 @@ def test_plain_lines_elsewhere():
     with ProgressBar(250, start=0, interval=10, file=file, clock=clock) as bar:
         _run(bar, clock, 25, first=0, compile_time=0)
     lines = file.getvalue().splitlines()
-    # The first update, every ten seconds, and the end.
+    # Every ten seconds, and the end.
     assert [line.partition(",")[0] for line in lines] == [
-        "step 10/250",
-        "step 110/250",
-        "step 210/250",
+        "step 100/250",
+        "step 200/250",
         "step 250/250",
     ]
     assert "\r" not in file.getvalue()
@@ -100,3 +117,60 @@ def test_say(capsys):
     say("hello")
     captured = capsys.readouterr()
     assert (captured.out, captured.err) == ("hello\n", "")
+
+
+METRICS = {"loss/discriminator": 1.23456, "loss/generator": 0.123456, "probability/real": 0.5}
+
+
+@pytest.mark.parametrize("width", [0, 20, 40, 80, 200])
+@pytest.mark.parametrize("steps", [20, 1_000_000])
+def test_a_bar_is_one_line_of_the_terminal(monkeypatch, width, steps):
+    monkeypatch.setattr(_Terminal, "fileno", lambda self: 99, raising=False)
+    monkeypatch.setattr(os, "get_terminal_size", lambda fd: os.terminal_size((width, 24)))
+    clock, file = _Clock(), _Terminal()
+    with ProgressBar(steps, file=file, clock=clock) as bar:
+        for step in (1, 2, 3, 20):
+            clock.now += 1.0
+            bar.update(step, 64, METRICS)
+    lines = re.split(r"[\r\n]", file.getvalue())
+    assert max(map(len, lines)) <= (width or 80) - 1
+    if width in (0, 80):
+        assert "steps/s" in lines[-2]
+        assert ("loss/discriminator 1.235" in lines[-2]) == (steps == 20)
+    if width == 200:
+        assert all(part in lines[-2] for part in ("images/s", "probability/real 0.5"))
+
+
+def test_what_is_least_needed_is_left_out():
+    clock = _Clock()
+    bar = ProgressBar(10_000, file=io.StringIO(), clock=clock)
+    _run(bar, clock, 3, first=0, compile_time=0)
+    assert bar.describe(58) == "10 steps/s, 16:37 left, loss/generator 0.1235"
+    assert bar.describe(30) == "10 steps/s, 16:37 left"
+    assert bar.describe(1) == "10 steps/s"
+
+
+def test_plain_lines_on_a_dumb_terminal(monkeypatch):
+    monkeypatch.setenv("TERM", "dumb")
+    clock, file = _Clock(), _Terminal()
+    with ProgressBar(20, file=file, clock=clock) as bar:
+        _run(bar, clock, 2, first=0, compile_time=0)
+    assert file.getvalue() == "step 20/20, 10 steps/s, 640 images/s, loss/generator 0.1235\n"
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_output_that_is_refused_is_dropped(terminal):
+    clock, file = _Clock(), _Gone(terminal)
+    with ProgressBar(20, file=file, clock=clock) as bar:
+        _run(bar, clock, 2, first=0, compile_time=0)
+    say("hello", file=file)
+    assert file.failed
+
+
+def test_no_stdout_and_no_stderr(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)
+    monkeypatch.setattr(sys, "stderr", None)
+    clock = _Clock()
+    with ProgressBar(20, clock=clock) as bar:
+        _run(bar, clock, 2, first=0, compile_time=0)
+    say("hello")

@@ -35,6 +35,7 @@ class Flags:
 
 def main(flags: Flags) -> int:
     """Trains; returns the exit status, 128 + the number of the signal that ended it early."""
+    from gan_jax import telemetry
     from gan_jax.modes.train import join
     from gan_jax.modes.train.interrupt import Interrupt
     from gan_jax.modes.train.loop import train
@@ -46,7 +47,7 @@ def main(flags: Flags) -> int:
     interrupt = Interrupt()
     step, complete = train(flags.config, flags.workdir, interrupt=interrupt)
     if complete or interrupt.signum is None:
-        print(f"done: {step} steps; grids in {flags.workdir}/samples", flush=True)
+        telemetry.say(f"done: {step} steps; grids in {flags.workdir}/samples")
         return 0
-    print(f"stopped after step {step}; the same command goes on from there", flush=True)
+    telemetry.say(f"stopped after step {step}; the same command goes on from there")
     return 128 + interrupt.signum

@@ -7,20 +7,20 @@ from typing import Any
 import jax
 
 from gan_jax import data, telemetry
+from gan_jax.modes.train.pace import Pace
 from gan_jax.runs.setup import Setup
 
 
-def announce(setup: Setup, params: Any, first: int, per_call: int) -> None:
+def announce(setup: Setup, params: Any, first: int) -> None:
     """Prints the networks, the run in a line, and where it goes on.
 
     Args:
       setup: The run.
       params: `{network: tree}`.
       first: The step that it starts at.
-      per_call: Steps that are sent to the device at once.
     """
     telemetry.say(telemetry.parameter_table(params))
-    telemetry.say(_description(setup, per_call))
+    telemetry.say(_description(setup))
     last = setup.experiment.steps
     if first == last:
         telemetry.say(f"all {first} steps are done; raise config.steps to train on")
@@ -28,7 +28,35 @@ def announce(setup: Setup, params: Any, first: int, per_call: int) -> None:
         telemetry.say(f"going on at step {first} of {last}")
 
 
-def _description(setup: Setup, per_call: int) -> str:
+def announce_pace(pace: Pace, left: int) -> None:
+    """Prints how long compiling took, and how long the rest of the run will take.
+
+    Args:
+      pace: The pace, measured.
+      left: Steps to the end of the run.
+    """
+    seconds = pace.seconds_per_step
+    assert seconds is not None
+    telemetry.say(
+        f"compiled in {about(pace.compile_seconds)}; {left:,} steps at {1 / seconds:.3g} steps/s: "
+        f"about {about(left * seconds)}"
+    )
+
+
+def about(seconds: float) -> str:
+    """A length of time in the two largest units that say something: "2 h 6 min", "41 s"."""
+    minutes = round(seconds / 60)
+    if seconds < 100:
+        return f"{max(1, round(seconds))} s"
+    if minutes < 100:
+        return f"{minutes} min"
+    hours = round(minutes / 60)
+    if hours < 48:
+        return f"{minutes // 60} h {minutes % 60} min"
+    return f"{hours // 24} days {hours % 24} h"
+
+
+def _description(setup: Setup) -> str:
     """The run in a line: data, batch, devices, arithmetic."""
     config = setup.config
     batches = dict.fromkeys(str(phase.batch_size) for phase in setup.experiment.phases)
@@ -37,7 +65,7 @@ def _description(setup: Setup, per_call: int) -> str:
         f"{config.name} on {', '.join(map(_shape, setup.streams.values()))}, "
         f"{'on the device' if resident else 'streamed'}; batch {', '.join(batches)}, "
         f"{jax.device_count()} {jax.devices()[0].platform} device(s), {config.parallel}, "
-        f"{config.precision}, {per_call} steps per call"
+        f"{config.precision}"
     )
 
 

@@ -13,22 +13,18 @@ from gan_jax import core, data, telemetry
 from gan_jax.checkpoint import Checkpointer
 from gan_jax.files import write_json_atomically
 from gan_jax.modes.train import events
-from gan_jax.modes.train.announcement import announce
+from gan_jax.modes.train.announcement import announce, announce_pace
 from gan_jax.modes.train.checks import check_finite_params
 from gan_jax.modes.train.grids import Grids
 from gan_jax.modes.train.interrupt import Interrupt
 from gan_jax.modes.train.intervals import Clock, Window
+from gan_jax.modes.train.pace import MOST, Pace, local, run_call
 from gan_jax.modes.train.periodic_evaluation import PeriodicEvaluation
 from gan_jax.runs import settings, workdir
 from gan_jax.runs.occupied import Claim, occupied
 from gan_jax.runs.setup import Setup, compile_steps, set_up
 
 PyTree = Any
-
-
-def local(tree: PyTree) -> PyTree:
-    """This process's copy of arrays that are whole on every device."""
-    return jax.tree.map(lambda x: x.addressable_data(0) if isinstance(x, jax.Array) else x, tree)
 
 
 class Trained(NamedTuple):
@@ -93,7 +89,7 @@ class _Loop:
         self.phase = self.experiment.phases[0]
         self.compiled = compile_steps(setup, self.phase)
         self.state, progress = self._start()
-        self.step = int(self.state.step)
+        self.step = stop.step = int(self.state.step)
         self._check_steps()
         self.window = Window(self.phase.gan, progress.get("window"))
         self.metrics, self.grids = telemetry.MetricsLog(where.metrics), Grids(setup, where)
@@ -108,7 +104,7 @@ class _Loop:
         config = self.config
         # The run's length is not among them: the last call may be shorter.
         per_call = events.steps_per_call(
-            config.steps_per_call or (10 if jax.default_backend() == "cpu" else 50),
+            config.steps_per_call or MOST,
             (
                 config.log_every,
                 config.sample_every,
@@ -157,7 +153,7 @@ class _Loop:
             )
             write_json_atomically(self.where.environment, telemetry.environment())
             self.metrics.truncate_after(first)
-            announce(self.setup, local(self.state.params), first, self.per_call)
+            announce(self.setup, local(self.state.params), first)
         with (
             telemetry.TensorBoard(self.where.path, start=first, enabled=self.main) as self.board,
             telemetry.ProgressBar(last, start=first, enabled=self.main) as self.bar,
@@ -172,7 +168,8 @@ class _Loop:
             self.claim.confirm()
             if self.evaluation:
                 self.evaluation.close()
-        if self.main:
+        # Curves take seconds, and one that asks a run to stop is waiting.
+        if self.main and (self.step == last or not self.stop.signum):
             self._plot()
         return Trained(self.step, self.step == last or self._stopped_early())
 
@@ -209,17 +206,30 @@ class _Loop:
         clock = Clock(
             images_per_step=self.phase.examples_per_step, images_per_epoch=self.setup.epoch
         )
-        calls = data.calls(self.step, end, self.per_call)
-        with feed.chunks(calls, self.experiment.examples_before) as chunks:
-            for inputs in chunks:
-                if self._is_over():
-                    return
-                if self.step == start:
-                    self._enter()
-                self.state, metrics = self.compiled.run(
-                    self.state, self.compiled.put_inputs(inputs), resident
-                )
-                self._after_call(jax.device_get(local(metrics)), clock)
+        pace = Pace(self.per_call, fixed=self.config.steps_per_call > 0)
+        if self.main:
+            telemetry.say("compiling the step; this takes from some seconds to minutes")
+        while self.step < end and not self._is_over():
+            # The length of calls is open until one has been measured.
+            stop = end if pace.seconds_per_step else min(end, pace.end_of_call(self.step))
+            calls = data.calls(self.step, stop, pace.size)
+            with feed.chunks(calls, self.experiment.examples_before) as chunks:
+                for inputs in chunks:
+                    if self._is_over():
+                        return
+                    if self.step == start:
+                        self._enter()
+                    self._call(inputs, resident, pace, clock)
+
+    def _call(self, inputs: PyTree, resident: PyTree, pace: Pace, clock: Clock) -> None:
+        count = len(jax.tree.leaves(inputs)[0])
+        self.stop.step = self.step + count
+        start = time.perf_counter()
+        self.state, metrics = run_call(self.compiled, self.state, inputs, resident)
+        measured = pace.add(count, time.perf_counter() - start)
+        self._after_call(metrics, clock)
+        if measured and self.main and self.step < self.experiment.steps:
+            announce_pace(pace, self.experiment.steps - self.step)
 
     def _is_over(self) -> bool:
         return self.stop.requested() or self._stopped_early()
