@@ -120,7 +120,9 @@ class ProgressBar:
             self._bar.ncols = self._columns()
             self._bar.set_postfix_str(self.describe(self._bar.ncols - around), refresh=False)
             self._bar.update(self._step - self._bar.n)
-        elif self._step >= self._steps or now - self._last_line >= self._interval:
+        elif self._step >= self._steps or (
+            self._updates > 1 and now - self._last_line >= self._interval
+        ):
             self._last_line = now
             print(
                 f"step {self._step}/{self._steps}, {self.describe()}", file=self._file, flush=True

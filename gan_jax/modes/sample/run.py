@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from gan_jax import sampling
-from gan_jax.core import Category, FromData
-from gan_jax.data import arrays_of, class_labels
+from gan_jax.core import Category
 from gan_jax.images import save_png
 from gan_jax.ranges import Range
-from gan_jax.runs import outputs, restored, setup
+from gan_jax.runs import numbered, outputs, restored
 
 
 def sample_run(
@@ -68,8 +64,8 @@ def sample_run(
     run = restored.load(path, step=step, ema=ema, best=best, sampler=sampler)
     options = {} if truncation is None else {"truncation": truncation}
     generate = sampling.make_generate(run.sampler, options=options)
-    chosen = _chosen_classes(run, classes)
-    inputs_of = _with_classes(_inputs_of(run, split, seed), chosen)
+    chosen = numbered.chosen_labels(run, classes)
+    inputs_of = numbered.with_labels(numbered.inputs_of(run, seed=seed, split=split), chosen)
     if output is None:
         suffix = _suffix(sampler, chosen, interpolate, sweep, truncation, raw=not ema)
         output = run.where.samples / f"grid_{run.step:08d}_seed{seed}{suffix}.png"
@@ -119,36 +115,6 @@ def _check_output(output: Path) -> None:
         raise ValueError(f"--output={output}: give a .png, a .npz, or a folder")
     check = outputs.check_new if output.suffix else outputs.check_new_folder
     check("--output", output)
-
-
-def _inputs_of(run: restored.Restored, split: str, seed: int) -> sampling.InputsOf:
-    rows = {}
-    if any(isinstance(one, FromData) for one in run.sampler.inputs.values()):
-        rows = arrays_of(setup.load_streams(run.config, split=split))
-    elif split:
-        raise ValueError(f"--split: the sampler '{run.name}' reads no data")
-    return functools.partial(
-        sampling.inputs,
-        run.sampler,
-        seed=seed,
-        frequencies=run.info.label_frequencies,
-        rows=rows,
-    )
-
-
-def _chosen_classes(run: restored.Restored, classes: Sequence[str | int]) -> dict[str, tuple]:
-    """`{input of labels: the labels that were asked for}`, empty where none were."""
-    if not classes:
-        return {}
-    for name, one in run.sampler.inputs.items():
-        if isinstance(one, Category) and one.labels is not None:
-            data_name = run.info.streams[run.info.stream_of(one.labels)]["name"]
-            names = run.info.class_names(one.labels)
-            return {name: class_labels(list(classes), names, name=data_name)}
-    raise ValueError(
-        f"--classes: the sampler '{run.name}' has no input of labels, it has "
-        f"{', '.join(run.sampler.inputs)}"
-    )
 
 
 def _suffix(
@@ -204,21 +170,6 @@ def _grid(
             run.sampler, inputs_of, rows=size, columns=size, classes=classes, **more
         )
     return sampling.grid_inputs(run.sampler, inputs_of, columns=size, classes=classes, **more)
-
-
-def _with_classes(
-    inputs_of: sampling.InputsOf, chosen: Mapping[str, Sequence[int]]
-) -> sampling.InputsOf:
-    """The same inputs but for the classes, which come in turn where some were asked for."""
-
-    def with_classes(numbers: np.ndarray) -> dict[str, np.ndarray]:
-        cycled = {
-            name: np.asarray(labels, np.int32)[numbers % len(labels)]
-            for name, labels in chosen.items()
-        }
-        return {**inputs_of(numbers), **cycled}
-
-    return with_classes
 
 
 def _labeled(

@@ -162,6 +162,8 @@ class _Loop:
                 self._sample()
             if self.unscored:
                 self._evaluate()
+            # Compiled now, and not while somebody waits for the save.
+            check_finite_params(first, local(self.state.params))
             self._train_phases()
             self._save()
             self.checkpointer.wait()
