@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -51,7 +52,7 @@ def parse(argv: Sequence[str], table: Mapping[str, Mode]) -> tuple[Mode, Any]:
     values = flags.FlagValues()
     _define(values, table)
     asked, arguments = _take_config(values.read_flags_from_files(list(argv[1:]), force_gnu=False))
-    config = None if asked is None else config_files.load(asked)
+    config = None if asked is None else config_files.load(os.path.expanduser(asked))
     _check_overrides(arguments, config)
     rest = _parse(values, [argv[0], *arguments], config)
     if len(rest) > 1:
@@ -62,6 +63,7 @@ def parse(argv: Sequence[str], table: Mapping[str, Mode]) -> tuple[Mode, Any]:
     for name in ("mode", "traceback"):
         given.pop(name, None)
     if config is not None:
+        _expand_home(config)
         given["config"] = config
     return mode, _flags(mode, given, table)
 
@@ -178,4 +180,19 @@ def _value(flag: Declaration, value: Any) -> Any:
     for part in parts:
         if isinstance(part, int | float) and not isinstance(part, bool):
             flag.range.check(f"--{flag.name}", part)
-    return parts if several else value
+    parts = tuple(_at_home(part) if isinstance(part, str) else part for part in parts)
+    return parts if several else parts[0]
+
+
+def _expand_home(config: ConfigDict) -> None:
+    """Expands `~` in the values of a config, wherever one is a path."""
+    for name, value in config.items():
+        if isinstance(value, ConfigDict):
+            _expand_home(value)
+        elif isinstance(value, str) and _at_home(value) != value:
+            config[name] = _at_home(value)
+
+
+def _at_home(value: str) -> str:
+    # A shell expands `~` at the beginning of a word alone, not in --workdir=~/runs.
+    return os.path.expanduser(value) if value == "~" or value.startswith("~/") else value

@@ -28,6 +28,25 @@ def test_flags_that_are_not_given_have_the_defaults_of_the_mode(parse):
     assert parse("--mode=evaluate")[1].extractor == "inception"
 
 
+def test_the_home_folder_in_every_path(parse, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "own.py").write_text(
+        "from configs import cgan_digits\n\n"
+        "def get_config(variant='full'):\n"
+        "    config = cgan_digits.get_config(variant)\n"
+        "    config.data.cache_dir = '~/cache'\n"
+        "    return config\n"
+    )
+    _, flags = parse("--config=~/own.py:smoke", "--workdir=~/run", "--config.data.dir=~/tfds")
+    assert (flags.workdir, flags.config.data.dir) == (f"{tmp_path}/run", f"{tmp_path}/tfds")
+    assert flags.config.data.cache_dir == f"{tmp_path}/cache"
+    _, flags = parse("--mode=report", "--workdir=~/run", "--compare=~/a,b", "--output=~")
+    assert flags.compare == (f"{tmp_path}/a", "b")
+    assert flags.output == str(tmp_path)
+    # Of a file's name it is a letter like others.
+    assert parse("--mode=report", "--workdir=a~/b")[1].workdir == "a~/b"
+
+
 def test_flags_are_parsed_by_their_types(parse):
     _, flags = parse(
         "--mode=sample", "--workdir=x", "--columns=3", "--classes=cat,dog", "--noema", "--best"

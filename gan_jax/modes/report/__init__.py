@@ -15,7 +15,7 @@ class Flags:
     workdir: Annotated[str, "The folder of the run."]
     compare: Annotated[tuple[str, ...], "Workdirs of further runs, on the same page."] = ()
     output: Annotated[
-        str | None, "The page; report.html in the run, comparison.html here with --compare."
+        str | None, "A new file; report.html in the run, comparison.html here with --compare."
     ] = None
     extractor: Annotated[str, "efficientnet_lite0, which needs no download, or inception."] = (
         "efficientnet_lite0"

@@ -11,9 +11,6 @@ from gan_jax.modes.report.charts import DARK_TWINS, Chart, plotly_javascript
 from gan_jax.modes.report.encoding import Encoded
 from gan_jax.modes.report.markup import Markup, element, join, json_script
 
-# What a page is recognized by, so that a new report may take the place of an older one.
-SIGNATURE = Markup('<meta name="generator" content="gan_jax report">')
-
 
 class Page:
     """A page under construction."""
@@ -119,7 +116,7 @@ class Page:
             element("meta", charset="utf-8"),
             element("meta", http_equiv="Content-Security-Policy", content=policy),
             element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-            SIGNATURE,
+            Markup('<meta name="generator" content="gan_jax report">'),
             element("meta", name="color-scheme", content="light dark"),
             element("title", self._title),
             element("style", style),

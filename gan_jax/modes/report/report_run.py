@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ from gan_jax.modes.report import (
 )
 from gan_jax.modes.report.charts import plotly_javascript
 from gan_jax.modes.report.gathering import Run
-from gan_jax.modes.report.page import SIGNATURE, Page
+from gan_jax.modes.report.page import Page
 from gan_jax.modes.report.scores import series_of
 from gan_jax.names import check_name
 from gan_jax.runs import outputs
@@ -44,7 +46,8 @@ def report(
     Args:
       workdirs: Of one run, or of several to compare; a comparison generates no images.
       output: The `.html` to write; by default `report.html` in the folder of the one run, or
-        `comparison.html` in the current folder.
+        `comparison.html` in the current folder, and `report_2.html` and so on where another page
+        has that name.
       extractor: A name of `gan_jax.metrics.EXTRACTORS`, in whose features nearest neighbors
         are searched.
       weights: Its file of weights; None for where it looks.
@@ -62,13 +65,14 @@ def report(
       WorkdirError: If a folder holds no run.
       CheckpointError: If `step` is given and there is no such checkpoint.
       ValueError: If an option does not fit, or plotly is missing.
-      OSError: If the output is another file than a report, or cannot be written.
+      OSError: If the output exists, or cannot be written.
     """
     options = generated.Options(extractor, weights, neighbor_images, step, ema, seed)
     _check(options)
     plotly_javascript()
     runs = gathering.gather_all(workdirs)
-    output = _output(output, runs)
+    if output is not None:
+        _check_output(Path(output))
     here = telemetry.environment()
     if len(runs) == 1:
         what = f"{runs[0].title}, {runs[0].steps:,} steps"
@@ -79,6 +83,8 @@ def report(
         page = Page(f"Comparison of {what}", ", ".join(run.name for run in runs))
         comparison.build(page, runs, here)
     text = page.render().encode("utf-8")
+    stem = "comparison" if len(runs) > 1 else str(runs[0].path / "report")
+    output = _free(stem, text) if output is None else Path(output)
     write_bytes_atomically(output, text)
     return f"report of {what}: {output} ({len(text) / 1e6:.1f} MB)"
 
@@ -95,31 +101,29 @@ def _check(options: generated.Options) -> None:
     check_name("extractor", options.extractor, metrics.EXTRACTORS)
 
 
-def _output(output: str | Path | None, runs: Sequence[Run]) -> Path:
-    if output is None:
-        output = runs[0].path / "report.html" if len(runs) == 1 else "comparison.html"
-    output = Path(output)
+def _check_output(output: Path) -> None:
     if output.suffix not in (".html", ".htm"):
         raise ValueError(f"--output={output}: a report is a .html")
-    outputs.check_parent("--output", output)
-    if output.exists() and not _is_report(output):
-        raise FileExistsError(f"{output} exists and is no report: give a new --output")
-    return output
+    outputs.check_new("--output", output)
 
 
-def _is_report(path: Path) -> bool:
-    """Whether this is an older report, which a new one may take the place of."""
-    if not path.is_file():
-        return False
-    with open(path, "rb") as file:
-        return SIGNATURE.encode() in file.read(4096)
+def _free(stem: str, text: bytes) -> Path:
+    """The first of `stem.html`, `stem_2.html`, ... that is not there, or is this very page."""
+    names = itertools.chain([f"{stem}.html"], (f"{stem}_{i}.html" for i in itertools.count(2)))
+    paths = map(Path, names)
+    return next(path for path in paths if not os.path.lexists(path) or _holds(path, text))
+
+
+def _holds(path: Path, text: bytes) -> bool:
+    return path.is_file() and path.stat().st_size == len(text) and path.read_bytes() == text
 
 
 def _one(page: Page, run: Run, options: generated.Options, here: dict[str, Any]) -> None:
     series = series_of(run)
+    # What a reader opens the page for comes first.
+    grids.grids(page, run)
     sections.summary(page, run, series)
+    generated.add(page, run, options)
     curves.curves(page, run)
     sections.scores(page, run, series)
-    grids.grids(page, run)
-    generated.add(page, run, options)
     settings.add(page, run, here)

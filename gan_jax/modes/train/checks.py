@@ -39,3 +39,16 @@ def check_finite_params(step: int, params: PyTree) -> None:
                 f"step {step}: the parameters of {network} are not finite, and are not saved; try "
                 "a lower learning rate or gradient clipping"
             )
+
+
+def check_step(step: int, last: int) -> None:
+    """Refuses a run that has been trained further than it is to be.
+
+    Raises:
+      ValueError: If it is at a step beyond its last.
+    """
+    if step > last:
+        raise ValueError(
+            f"the run is at step {step} already, beyond its {last} steps: raise config.steps to "
+            "train on"
+        )

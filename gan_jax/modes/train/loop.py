@@ -14,7 +14,7 @@ from gan_jax.checkpoint import Checkpointer
 from gan_jax.files import write_json_atomically
 from gan_jax.modes.train import events
 from gan_jax.modes.train.announcement import announce, announce_pace
-from gan_jax.modes.train.checks import check_finite_params
+from gan_jax.modes.train.checks import check_finite_params, check_step
 from gan_jax.modes.train.grids import Grids
 from gan_jax.modes.train.interrupt import Interrupt
 from gan_jax.modes.train.intervals import Clock, Window
@@ -90,7 +90,7 @@ class _Loop:
         self.compiled = compile_steps(setup, self.phase)
         self.state, progress = self._start()
         self.step = stop.step = int(self.state.step)
-        self._check_steps()
+        check_step(self.step, self.experiment.steps)
         self.window = Window(self.phase.gan, progress.get("window"))
         self.metrics, self.grids = telemetry.MetricsLog(where.metrics), Grids(setup, where)
         self.evaluation: PeriodicEvaluation | None = None
@@ -132,13 +132,6 @@ class _Loop:
             for warning in warnings:
                 telemetry.say(f"warning: {warning}")
         return self.compiled.put_state(local(state)), progress
-
-    def _check_steps(self) -> None:
-        if self.step > self.experiment.steps:
-            raise ValueError(
-                f"the run is at step {self.step} already, beyond its {self.experiment.steps} "
-                "steps: raise config.steps to train on"
-            )
 
     def run(self) -> Trained:
         """Trains to the end or to an interruption."""

@@ -46,5 +46,6 @@ def test_a_comparison_overlays_runs_and_says_how_they_differ(
     assert len(set(colors.values())) == 2
     assert len([image for image in parsed.all("img") if "Grid" in image["alt"]]) == 2
     write_evaluation(other, 4, {"fid": 10.0}, fake_count=10)
+    output.unlink()
     report([run, other], output=output)
     assert "compare only" not in output.read_text(encoding="utf-8")

@@ -186,6 +186,7 @@ def page(run, extractor, short_plotly, monkeypatch):
     monkeypatch.setattr(telemetry, "environment", lambda: {"python": "3", "commit": None})
 
     def make(**options):
+        (run / "report.html").unlink(missing_ok=True)
         line = report([run], **options)
         text = (run / "report.html").read_text(encoding="utf-8")
         assert str(run / "report.html") in line

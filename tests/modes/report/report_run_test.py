@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import pathlib
 import re
 import shutil
 from importlib import resources
@@ -10,7 +11,7 @@ from importlib import resources
 import numpy as np
 import pytest
 
-from gan_jax import data, metrics
+from gan_jax import data, metrics, telemetry
 from gan_jax.checkpoint import CheckpointError
 from gan_jax.images import save_png
 from gan_jax.modes.report import charts
@@ -20,13 +21,13 @@ from gan_jax.modes.report.report_run import report
 from gan_jax.runs.workdir import WorkdirError
 
 ALL_SECTIONS = [
-    "Summary",
-    "Curves",
-    "Scores",
     "Grids over training",
+    "Summary",
     "Real next to generated",
     "Interpolations",
     "Nearest neighbors in the training set",
+    "Curves",
+    "Scores",
     "Environment",
     "Config",
 ]
@@ -246,29 +247,39 @@ def test_only_a_folder_without_a_run_or_a_missing_step_is_refused(run, tmp_path,
         report([run], step=3)
 
 
-def test_a_file_that_is_no_report_is_not_overwritten(run, tmp_path, extractor):
+def test_an_output_that_exists_is_refused_before_the_work(run, tmp_path):
     precious = tmp_path / "precious.html"
     precious.write_text("mine")
-    with pytest.raises(FileExistsError, match="is no report"):
+    with pytest.raises(FileExistsError, match="exists: give a new --output"):
         report([run], output=precious)
     assert precious.read_text() == "mine"
 
 
 @pytest.mark.parametrize("several", [False, True])
-def test_neither_is_one_by_a_default_name(run, tmp_path, short_plotly, monkeypatch, several):
+def test_a_second_report_does_not_replace_the_first(
+    run, tmp_path, short_plotly, monkeypatch, several
+):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(telemetry, "environment", lambda: {"python": "3", "commit": None})
     workdirs = [run, shutil.copytree(run, tmp_path / "other")] if several else [run]
-    output = tmp_path / "comparison.html" if several else run / "report.html"
-    output.write_text("mine")
-    with pytest.raises(FileExistsError, match="is no report: give a new --output"):
-        report(workdirs, neighbor_images=0)
-    assert output.read_text() == "mine"
-    # An older report is one that a new one takes the place of.
-    output.unlink()
-    report(workdirs, neighbor_images=0)
-    first = output.read_bytes()
-    report(workdirs, neighbor_images=0)
-    assert output.read_bytes() == first
+    stem = "comparison" if several else str(run / "report")
+
+    def made():
+        line = report(workdirs, neighbor_images=0)
+        return re.search(r": (.*\.html) \(", line)[1]
+
+    assert made() == f"{stem}.html"
+    first = pathlib.Path(f"{stem}.html").read_bytes()
+    # The same page once more is not a second one.
+    assert made() == f"{stem}.html"
+    with open(run / "metrics.jsonl", "a") as file:
+        file.write(json.dumps({"step": 5, "epoch": 1.0, "loss/one": 0.5}) + "\n")
+    assert made() == f"{stem}_2.html"
+    assert made() == f"{stem}_2.html"
+    assert pathlib.Path(f"{stem}.html").read_bytes() == first
+    pathlib.Path(f"{stem}.html").write_text("mine")
+    assert made() == f"{stem}_2.html"
+    assert pathlib.Path(f"{stem}.html").read_text() == "mine"
 
 
 def test_grids_are_thinned_evenly_to_what_a_page_shows(run):
