@@ -1,7 +1,7 @@
 """Arrays of images: pixels, augmentation, grids, reading and writing."""
 
 from gan_jax.images.augment import make_augment, random_crop, random_flip, random_rotation
-from gan_jax.images.grid import encode_png, image_grid, labeled_grid, save_png
+from gan_jax.images.grid import can_draw, encode_png, image_grid, labeled_grid, save_png
 from gan_jax.images.pixels import normalize, quantize, to_pixels
 from gan_jax.images.reading import ImageFiles, batches_of, open_images
 from gan_jax.images.resizing import shrink
@@ -9,6 +9,7 @@ from gan_jax.images.resizing import shrink
 __all__ = [
     "ImageFiles",
     "batches_of",
+    "can_draw",
     "encode_png",
     "image_grid",
     "labeled_grid",

@@ -1,9 +1,12 @@
 """Grids of images, and PNG files whose bytes are a function of their pixels."""
 
+import functools
 import io
 import math
 import os
+import unicodedata
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -12,6 +15,8 @@ from gan_jax.images.pixels import to_pixels
 
 _BACKGROUND = 255
 _MARGIN = 6  # Pixels around a label.
+_NAMES = 160  # Pixels that the names of rows may take at least, or a third of the grid.
+_ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 
 
 def image_grid(images, *, columns: int | None = None, padding: int = 2) -> np.ndarray:
@@ -58,6 +63,8 @@ def labeled_grid(
 ) -> np.ndarray:
     """Puts images in rows with the name of each row at its left.
 
+    Names that are too long end with an ellipsis. Which letters there are: `can_draw`.
+
     Args:
       images: [R * columns, H, W, C] float in [-1, 1], or uint8, row by row; C is 1 or 3.
       row_labels: R names, such as the classes'.
@@ -81,6 +88,9 @@ def labeled_grid(
         grid = np.repeat(grid, 3, axis=-1)
     height, width = images.shape[1] + padding, images.shape[2] + padding
     size = int(np.clip(height - padding, 8, 16))
+    row_labels = [_shortened(text, max(_NAMES, grid.shape[1] // 3), size) for text in row_labels]
+    if all(column_labels):  # Else a name may reach over the empty ones next to it.
+        column_labels = [_shortened(text, width, size) for text in column_labels]
     left = _text_size(row_labels, size)[0] + 2 * _MARGIN
     top = _text_size(column_labels, size)[1] + _MARGIN if column_labels else 0
     labels = [
@@ -129,9 +139,22 @@ def encode_png(pixels) -> bytes:
     return buffer.getvalue()
 
 
+def can_draw(text: str) -> bool:
+    """Whether the font of grids has all letters of a text: most alphabets, no Chinese."""
+    return all(ord(letter) in _letters() for letter in unicodedata.normalize("NFC", text))
+
+
+def _shortened(text: str, width: int, size: int) -> str:
+    """The text in the letters of the font, cut so that it takes at most `width` pixels."""
+    text = unicodedata.normalize("NFC", text)
+    if _text_size([text], size)[0] <= width:
+        return text
+    cuts = (f"{text[:end].rstrip()}{_ELLIPSIS}" for end in range(len(text) - 1, 0, -1))
+    return next((cut for cut in cuts if _text_size([cut], size)[0] <= width), _ELLIPSIS)
+
+
 def _text_size(texts: Sequence[str], size: int) -> tuple[int, int]:
-    font = _font(size)
-    boxes = [font.getbbox(text) for text in texts]
+    boxes = [_font(size).getbbox(text) for text in texts]
     return math.ceil(max(box[2] for box in boxes)), math.ceil(max(box[3] for box in boxes))
 
 
@@ -146,7 +169,23 @@ def _draw_text(pixels: np.ndarray, labels, size: int) -> np.ndarray:
     return np.asarray(canvas)
 
 
+# The font that comes with matplotlib is the same on every machine, as the bytes of a grid are.
+def _font_file() -> Path:
+    import matplotlib
+
+    return Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
+
+
+@functools.cache
 def _font(size: int):
     import PIL.ImageFont
 
-    return PIL.ImageFont.load_default(size)
+    # The basic layout, since whether there is another depends on the machine.
+    return PIL.ImageFont.truetype(_font_file(), size, layout_engine=PIL.ImageFont.Layout.BASIC)
+
+
+@functools.cache
+def _letters() -> frozenset[int]:
+    from matplotlib.ft2font import FT2Font
+
+    return frozenset(FT2Font(str(_font_file())).get_charmap())

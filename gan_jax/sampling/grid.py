@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gan_jax.core import Category, FromData, Key, Normal, Sampler, Uniform, Weights
-from gan_jax.images import image_grid, labeled_grid, to_pixels
+from gan_jax.images import can_draw, image_grid, labeled_grid, to_pixels
 from gan_jax.names import check_name
 from gan_jax.sampling.generate import Generate
 from gan_jax.sampling.interpolate import great_circle
@@ -19,7 +19,6 @@ COLUMNS = 10
 MAX_ROWS = 20
 # Of a normal input, the values that a sweep goes through.
 _NORMAL_RANGE = (-2.0, 2.0)
-_LETTER = 8  # Pixels that a letter of a column's name takes.
 
 
 class Grid(NamedTuple):
@@ -57,9 +56,15 @@ class Classes(NamedTuple):
         return np.asarray(range(one.size) if shown is None else shown, np.int32)
 
     def titles(self, one: Category, prefix: str = "") -> tuple[str, ...]:
-        """What to call these values: their names, or `prefix` and the value."""
+        """What to call these values: their names, or `prefix` and the value.
+
+        A name that a grid cannot draw gives way to its label.
+        """
         known = self.names.get(one.labels) if one.labels else None
-        return tuple(known[value] if known else f"{prefix}{value}" for value in self.of(one))
+        if not known:
+            return tuple(f"{prefix}{value}" for value in self.of(one))
+        names = ((value, known[value]) for value in self.of(one))
+        return tuple(name if can_draw(name) else str(value) for value, name in names)
 
 
 ALL_CLASSES = Classes()
@@ -219,10 +224,6 @@ def grid_image(generate: Generate, weights: Weights, grid: Grid) -> np.ndarray:
         columns, column_names = columns + 1, ("", *column_names) if column_names else ()
     if grid.row_names or column_names:
         rows = len(images) // columns
-        if all(column_names):
-            # Neither may reach into the next one.
-            letters = max(2, images.shape[2] // _LETTER)
-            column_names = tuple(name[:letters] for name in column_names)
         return labeled_grid(images, grid.row_names or [""] * rows, column_labels=column_names)
     return image_grid(images, columns=columns)
 

@@ -4,7 +4,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from gan_jax.images import image_grid, labeled_grid, save_png, to_pixels
+from gan_jax.images import can_draw, image_grid, labeled_grid, save_png, to_pixels
 
 
 def test_to_pixels():
@@ -76,6 +76,35 @@ def test_labeled_grid_is_the_grid_with_names_around(channels):
         assert grid[:top, left + 2 + column * 22 :][:, :20].min() < 100
     longer = labeled_grid(images, ["airplane, seen from below", "ship"])
     assert longer.shape[1] > grid.shape[1]
+
+
+def test_names_are_drawn_in_more_letters_than_those_of_english():
+    for name in ("airplane", "Straßenbahn", "kapitän", "кошка", "γάτα", "cafe\u0301"):
+        assert can_draw(name), name
+    for name in ("猫", "new\nline", "\N{NAZAR AMULET}"):
+        assert not can_draw(name), name
+    images = np.zeros((3, 16, 16, 1), np.uint8)
+    drawn = [labeled_grid(images[:1], [name]) for name in ("a", "ä", "я", "ß")]
+    assert len({grid.tobytes() for grid in drawn}) == 4
+    # The two ways to write an accent.
+    np.testing.assert_array_equal(
+        labeled_grid(images[:1], ["cafe\u0301"]), labeled_grid(images[:1], ["caf\u00e9"])
+    )
+
+
+def test_long_names_end_with_an_ellipsis():
+    images = np.zeros((6, 16, 16, 3), np.uint8)
+    long = "Donaudampfschifffahrtsgesellschaftskapitän"
+    grids = [labeled_grid(images, [name, "b"]) for name in (long, long + "s", long[:30])]
+    assert {grid.shape for grid in grids} == {grids[0].shape}
+    assert grids[0].shape[1] < 250
+    np.testing.assert_array_equal(grids[0], grids[1])
+    np.testing.assert_array_equal(grids[0], grids[2])
+    # Names above columns that all have one end with their column.
+    columns = labeled_grid(images, ["", ""], column_labels=[long, "b", "c"])
+    assert columns.shape == labeled_grid(images, ["", ""], column_labels=["l", "b", "c"]).shape
+    middle = columns[:8, columns.shape[1] - 36 : columns.shape[1] - 20]
+    assert (middle[:, :2] == 255).all()
 
 
 def test_labeled_grid_refuses():

@@ -92,6 +92,12 @@ def test_rows_are_numbers_where_there_is_nothing_else(plain):
     np.testing.assert_array_equal(grid.inputs["z"], want["z"])
 
 
+def test_a_name_that_cannot_be_drawn_gives_way_to_its_label(conditional):
+    names = sampling.Classes({"label": ("кошка", "猫", "Kätzchen")})
+    grid = sampling.grid_inputs(conditional, numbers_of(conditional), classes=names)
+    assert grid.row_names == ("кошка", "1", "Kätzchen")
+
+
 def test_a_grid_is_its_images_with_the_names_of_rows(conditional, weights):
     generate = sampling.make_generate(conditional)
     grid = sampling.grid_inputs(conditional, numbers_of(conditional), columns=4, classes=NAMES)

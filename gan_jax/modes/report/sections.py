@@ -70,6 +70,8 @@ def _score_cards(series: Sequence[Series]) -> list[tuple[str, str, str]]:
     if not series:
         return [("Score", "none yet", "no evaluation in this run's folder")]
     first = series[0]
+    if len(first.points) == 1:
+        return [(first.title, f"{first.last.value:.4g}", f"at step {first.last.step:,}")]
     cards = []
     if first.best is not None:
         cards.append(
