@@ -56,15 +56,9 @@ class Classes(NamedTuple):
         return np.asarray(range(one.size) if shown is None else shown, np.int32)
 
     def titles(self, one: Category, prefix: str = "") -> tuple[str, ...]:
-        """What to call these values: their names, or `prefix` and the value.
-
-        A name that a grid cannot draw gives way to its label.
-        """
+        """What to call these values: their names, or `prefix` and the value."""
         known = self.names.get(one.labels) if one.labels else None
-        if not known:
-            return tuple(f"{prefix}{value}" for value in self.of(one))
-        names = ((value, known[value]) for value in self.of(one))
-        return tuple(name if can_draw(name) else str(value) for value, name in names)
+        return tuple(known[value] if known else f"{prefix}{value}" for value in self.of(one))
 
 
 ALL_CLASSES = Classes()
@@ -218,14 +212,24 @@ def grid_image(generate: Generate, weights: Weights, grid: Grid) -> np.ndarray:
       uint8 [H', W', C], or [H', W', 3] with names.
     """
     images = np.concatenate(list(generate(weights, grid.inputs)))
-    columns, column_names = grid.columns, grid.column_names
+    columns = grid.columns
+    category = generate.sampler.first(Category)
+    labels = grid.inputs[category] if category else np.arange(len(images))
+    row_names = _drawable(grid.row_names, labels[::columns])
+    column_names = _drawable(grid.column_names, labels[:columns])
     if grid.sources is not None:
         images = _with_sources(images, grid.sources)
         columns, column_names = columns + 1, ("", *column_names) if column_names else ()
-    if grid.row_names or column_names:
+    if row_names or column_names:
         rows = len(images) // columns
-        return labeled_grid(images, grid.row_names or [""] * rows, column_labels=column_names)
+        return labeled_grid(images, row_names or [""] * rows, column_labels=column_names)
     return image_grid(images, columns=columns)
+
+
+def _drawable(names: Sequence[str], labels: np.ndarray) -> tuple[str, ...]:
+    """The names, and the label in the place of one whose letters a grid cannot draw."""
+    named = zip(names, labels[: len(names)], strict=True)
+    return tuple(name if can_draw(name) else str(label) for name, label in named)
 
 
 def _with_sources(images: np.ndarray, sources: np.ndarray) -> np.ndarray:

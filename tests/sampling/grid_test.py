@@ -92,10 +92,22 @@ def test_rows_are_numbers_where_there_is_nothing_else(plain):
     np.testing.assert_array_equal(grid.inputs["z"], want["z"])
 
 
-def test_a_name_that_cannot_be_drawn_gives_way_to_its_label(conditional):
-    names = sampling.Classes({"label": ("кошка", "猫", "Kätzchen")})
-    grid = sampling.grid_inputs(conditional, numbers_of(conditional), classes=names)
-    assert grid.row_names == ("кошка", "1", "Kätzchen")
+def test_a_name_that_cannot_be_drawn_gives_way_to_its_label(conditional, weights):
+    generate = sampling.make_generate(conditional)
+
+    def drawn(*names, sweep=False):
+        classes = sampling.Classes({"label": names}, {"label": (2, 1)})
+        if sweep:
+            numbers = numbers_of(conditional)
+            grid = sampling.sweep_inputs(conditional, numbers, "label", rows=2, classes=classes)
+        else:
+            grid = sampling.grid_inputs(conditional, numbers_of(conditional), classes=classes)
+        return sampling.grid_image(generate, weights, grid)
+
+    for sweep in (False, True):
+        image = drawn("", "猫", "Kätzchen", sweep=sweep)
+        np.testing.assert_array_equal(image, drawn("", "1", "Kätzchen", sweep=sweep))
+        assert image.shape != drawn("", "1", "2", sweep=sweep).shape or sweep
 
 
 def test_a_grid_is_its_images_with_the_names_of_rows(conditional, weights):
