@@ -57,7 +57,7 @@ def folder(path: Path) -> Source:
     """
     path = path.expanduser()
     if not path.is_dir():
-        what = "is not a folder" if path.exists() else "does not exist"
+        what = "is not a folder (unpack an archive first)" if path.exists() else "does not exist"
         raise ValueError(f"image folder {path} {what}")
     here = _images_in(path)
     subfolders = sorted(p for p in path.iterdir() if p.is_dir() and not p.name.startswith("."))
