@@ -17,18 +17,22 @@ ROOMS = {
     "names": set(),
     "ranges": set(),
     "files": set(),
+    "untrusted": set(),
     "losses": {"names"},
-    "images": {"names", "ranges", "files"},
+    "images": {"names", "ranges", "files", "untrusted"},
     "layers": set(),
     "networks": {"names", "ranges", "layers"},
-    "metrics": {"names", "files"},
-    "checkpoint": {"files"},
-    "telemetry": {"files", "images"},
+    "metrics": {"names", "files", "untrusted"},
+    "checkpoint": {"files", "untrusted"},
+    "telemetry": {"files", "untrusted", "images"},
     "core": {"names", "ranges"},
     "gans": {"names", "ranges", "losses", "images", "layers", "networks", "core"},
-    "data": {"names", "files", "images", "core"},
+    "data": {"names", "files", "untrusted", "images", "core"},
     "sampling": {"names", "ranges", "files", "images", "telemetry", "core"},
-    "evaluation": {"names", "files", "images", "metrics", "telemetry", "core", "data", "sampling"},
+    "evaluation": {
+        *("names", "files", "untrusted", "images", "metrics", "telemetry", "core", "data"),
+        "sampling",
+    },
 }
 ROOMS |= {room: {*ROOMS} | extra for room, extra in (("runs", set()), ("modes", {"runs"}))}
 ROOMS["cli"] = {*ROOMS}

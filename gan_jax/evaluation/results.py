@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,33 @@ from typing import Any
 from gan_jax import telemetry
 from gan_jax.evaluation import protocols
 from gan_jax.files import write_json_atomically
+from gan_jax.untrusted import (
+    FLAG,
+    NULL,
+    REAL,
+    TEXT,
+    Anything,
+    Either,
+    Keys,
+    MapOf,
+    Of,
+    Whole,
+    read_json,
+)
+
+_MAX_BYTES = 16 << 20
+_SCORE = Either((REAL, Of("NaN or an infinity", lambda v: v in telemetry.NOT_FINITE)))
+_RESULT = Keys(
+    {"step": Either((Whole(0, 2**53), NULL)), "scores": MapOf(_SCORE)},
+    {
+        "in_training": FLAG,
+        "protocol": MapOf(Anything()),
+        "line": TEXT,
+        "environment": MapOf(Anything()),
+        "seconds": _SCORE,
+        "images_per_second": _SCORE,
+    },
+)
 
 
 def make_result(
@@ -61,6 +89,28 @@ def keep_result(folder: Path, result: Mapping[str, Any]) -> Path:
     return path
 
 
+def read_result(path: Path) -> dict[str, Any]:
+    """Reads a result.
+
+    Args:
+      path: The file.
+
+    Returns:
+      As `make_result` describes it; of a result that somebody wrote by hand step, scores and
+      protocol are certain.
+
+    Raises:
+      OSError: If it cannot be read.
+      ValueError: In one line: it is no result; names the key.
+    """
+    result = read_json(path, _RESULT, most=_MAX_BYTES)
+    scores = {
+        key: float(telemetry.NOT_FINITE.get(value, math.nan) if isinstance(value, str) else value)
+        for key, value in result["scores"].items()
+    }
+    return {"in_training": False, "protocol": {}, **result, "scores": scores}
+
+
 def drop_results_after(folder: Path, step: int) -> None:
     """Drops the results of later steps that a run kept which goes on at `step`.
 
@@ -68,9 +118,8 @@ def drop_results_after(folder: Path, step: int) -> None:
     """
     for path in folder.glob("step_*.json"):
         try:
-            result = json.loads(path.read_text())
-            later = bool(result["in_training"]) and result["step"] > step
-        except (OSError, ValueError, KeyError, TypeError):
+            result = read_result(path)
+        except (OSError, ValueError):
             continue  # Not a result of ours.
-        if later:
+        if result["in_training"] and result["step"] is not None and result["step"] > step:
             path.unlink()

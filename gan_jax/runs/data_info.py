@@ -12,12 +12,6 @@ from gan_jax.core import ArraySpec
 from gan_jax.names import check_name
 from gan_jax.sampling import Classes
 
-# What a stream's description must have; see `gan_jax.data.Dataset.describe`.
-STREAM_KEYS = (
-    *("name", "split", "size", "identity", "arrays"),
-    *("class_names", "present_classes", "class_counts"),
-)
-
 
 @dataclasses.dataclass(frozen=True)
 class DataInfo:

@@ -14,7 +14,8 @@ from ml_collections import ConfigDict
 
 from gan_jax import telemetry
 from gan_jax.files import write_json_atomically
-from gan_jax.runs.data_info import STREAM_KEYS, DataInfo
+from gan_jax.runs import schema
+from gan_jax.runs.data_info import DataInfo
 from gan_jax.runs.paths import Workdir
 
 # What may change between one start of a run and the next without making it another experiment.
@@ -190,7 +191,7 @@ def check_data(path: str | Path, data: DataInfo) -> None:
     if list(known) != list(new):
         raise _changed(workdir, "streams", list(known), list(new))
     for stream, description in known.items():
-        for key in STREAM_KEYS:
+        for key in schema.STREAM_KEYS:
             if description[key] != new[stream][key]:
                 raise _changed(workdir, key, description[key], new[stream][key])
 
@@ -213,21 +214,14 @@ def load(path: str | Path) -> tuple[ConfigDict, DataInfo]:
 
 
 def _read(file: Path) -> dict[str, Any]:
-    """The content of a config.json, checked as far as this file's functions rely on it."""
+    """The content of a config.json, of the form that `schema` declares."""
     try:
-        content = json.loads(file.read_text())
-        for stream in content["data"].values():
-            for key in STREAM_KEYS:
-                stream[key]
-        _ = DataInfo(content["data"]).specs
-        ConfigDict(content["config"])
-        content["config"]["family"], content["steps_matter"]
-        return content
+        return schema.read(file)
     except FileNotFoundError:
         raise WorkdirError(
             f"workdir {file.parent} holds no run (no config.json): train one there first"
         ) from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except ValueError as error:
         raise WorkdirError(
             f"{file} cannot be read as that of a run of this version ({error}): put back the "
             "config.json of the run, or give another --workdir"

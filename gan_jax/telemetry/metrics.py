@@ -13,7 +13,23 @@ from collections.abc import Mapping
 from typing import Any
 
 from gan_jax import files
+from gan_jax.untrusted import (
+    FLAG,
+    NULL,
+    REAL,
+    TEXT,
+    Either,
+    Keys,
+    ListOf,
+    Whole,
+    parse_json,
+    read_bytes,
+)
 
+_MAX_BYTES = 1 << 30
+_MAX_LINE_BYTES = 1 << 20
+_VALUE = Either((REAL, TEXT, FLAG, NULL))
+_LINE = Keys({"step": Whole(0, 2**53)}, others=Either((_VALUE, ListOf(_VALUE))))
 NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
@@ -88,12 +104,14 @@ def read_metrics(path: str | os.PathLike) -> list[dict[str, Any]]:
       One dict per line, in the order of the file; without the last line where that is torn.
 
     Raises:
-      ValueError: If a line before the last is not JSON.
+      ValueError: In one line that names the line, if one before the last is no JSON object of
+        numbers, strings and lists of them with a whole `step`; or if the file is too large.
+      OSError: If it cannot be read.
     """
     path = pathlib.Path(path)
     if not path.exists():
         return []
-    lines = _whole_lines(path.read_bytes())
+    lines = _whole_lines(read_bytes(path, most=_MAX_BYTES))
     return [_parse(path, number, line) for number, line in enumerate(lines, 1)]
 
 
@@ -153,10 +171,15 @@ def _whole_lines(data: bytes) -> list[bytes]:
 
 def _parse(path: pathlib.Path, number: int, line: bytes) -> dict[str, Any]:
     try:
-        values = json.loads(line)
-        return {
-            name: NOT_FINITE.get(value, value) if isinstance(value, str) else value
-            for name, value in values.items()
-        }
-    except (ValueError, AttributeError):
-        raise ValueError(f"{path}: line {number} is not a JSON object; remove it") from None
+        if len(line) > _MAX_LINE_BYTES:
+            raise ValueError(f"longer than {_MAX_LINE_BYTES:,} bytes")
+        values = parse_json(line)
+        _LINE.check(values, "")
+    except ValueError as error:
+        raise ValueError(
+            f"{path}: line {number} is not a JSON object of metrics ({error}); remove it"
+        ) from None
+    return {
+        name: NOT_FINITE.get(value, value) if isinstance(value, str) else value
+        for name, value in values.items()
+    }

@@ -123,3 +123,33 @@ def test_check_finite():
         check_finite({"loss/critic": jnp.inf, "loss/generator": -np.inf}, step=1)
     with pytest.raises(NonFiniteLossError, match="step 2: penalty is nan; try"):
         check_finite({"loss/critic": 0.0, "penalty": jnp.float32(jnp.nan)}, step=2)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("{}", "step is missing"),
+        ('{"step": "1"}', "step must be a whole number"),
+        ('{"step": -1}', "step must be a whole number"),
+        ('{"step": 1e3}', "step must be a whole number"),
+        ('{"step": 1' + "0" * 5000 + "}", "more than 64 bits"),
+        ('{"step": 1, "step": 2}', "the key 'step' is there twice"),
+        ('{"step": 1, "x": NaN}', "NaN is no JSON"),
+        ('{"step": 1, "x": 1e999}', "beyond the range"),
+        ('{"step": 1, "x": {}}', "x must be .*, not a group of keys"),
+        ('{"step": 1, "x": [[1]]}', r"x\[0\] must be"),
+        ('{"step": 1, "x": ' + "[" * 100_000 + "}", "deeper"),
+        ('{"step": 1, "x": "' + "x" * (1 << 20) + '"}', "longer than 1,048,576 bytes"),
+        ("[1]", "must be a group of keys"),
+    ],
+    ids=lambda text: text[:20],
+)
+def test_a_line_that_is_none_of_ours_is_refused_by_its_number(path, line, message):
+    MetricsLog(path).write(1, {"x": 1.0})
+    with open(path, "a") as file:
+        file.write(f'{line}\n{{"step": 3}}\n')
+    for read in (read_metrics, lambda path: MetricsLog(path).truncate_after(1)):
+        with pytest.raises(ValueError, match=rf"metrics\.jsonl: line 2 .*{message}") as refused:
+            read(path)
+        assert "\n" not in str(refused.value)
+        assert len(str(refused.value)) < 400

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from gan_jax import telemetry
+from gan_jax.evaluation import results
 from gan_jax.runs import workdir
+from gan_jax.untrusted import Anything, MapOf, irregular, printable, read_json
+
+_MAX_ENVIRONMENT_BYTES = 1 << 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,8 +83,8 @@ def gather(path: str | Path) -> Run:
         info=info,
         lines=_lines(where.metrics, problems),
         evaluations=_evaluations(where.evaluations, problems),
-        environment=_json_object(where.environment, problems),
-        grids=_grids(where.samples),
+        environment=_environment(where.environment, problems),
+        grids=_grids(where.samples, problems),
         problems=tuple(problems),
     )
 
@@ -117,59 +120,49 @@ def _lines(path: Path, problems: list[str]) -> list[dict[str, Any]]:
     try:
         lines = telemetry.read_metrics(path)
     except (ValueError, OSError) as error:
-        problems.append(f"{path.name} could not be read ({_reason(error)}).")
+        problems.append(f"{path.name} could not be read ({_reason(error, path)}).")
         return []
-    whole = [line for line in lines if isinstance(line.get("step"), int)]
-    if len(whole) < len(lines):
-        problems.append(f"{len(lines) - len(whole)} lines of {path.name} name no step.")
-    return sorted(whole, key=lambda line: line["step"])
+    return sorted(lines, key=lambda line: line["step"])
 
 
 def _evaluations(folder: Path, problems: list[str]) -> list[dict[str, Any]]:
     found = []
     for path in sorted(folder.glob("*.json")):
-        content = _json_object(path, problems)
-        if content is None:
-            continue
-        if not isinstance(content.get("scores"), dict):
-            problems.append(f"evaluations/{path.name} holds no scores.")
-            continue
-        scores = {key: as_number(value) for key, value in content["scores"].items()}
-        protocol = content.get("protocol")
-        found.append(
-            content
-            | {
-                "scores": {key: value for key, value in scores.items() if value is not None},
-                "protocol": protocol if isinstance(protocol, dict) else {},
-                "step": content.get("step") if isinstance(content.get("step"), int) else None,
-            }
-        )
+        try:
+            found.append(results.read_result(path))
+        except (ValueError, OSError) as error:
+            name = printable(path.name)
+            problems.append(f"evaluations/{name} could not be read ({_reason(error, path)}).")
     return sorted(found, key=lambda content: (content["step"] is None, content["step"] or 0))
 
 
-def _json_object(path: Path, problems: list[str]) -> dict[str, Any] | None:
+def _environment(path: Path, problems: list[str]) -> dict[str, Any] | None:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if isinstance(content, dict):
-            return content
-        problems.append(f"{path.name} is not a JSON object.")
+        return read_json(path, MapOf(Anything()), most=_MAX_ENVIRONMENT_BYTES)
     except FileNotFoundError:
         pass
     except (ValueError, OSError) as error:
-        problems.append(f"{path.name} could not be read ({_reason(error)}).")
+        problems.append(f"{path.name} could not be read ({_reason(error, path)}).")
     return None
 
 
-def _grids(folder: Path) -> dict[str, list[tuple[int, Path]]]:
+def _grids(folder: Path, problems: list[str]) -> dict[str, list[tuple[int, Path]]]:
     found: dict[str, list[tuple[int, Path]]] = {}
     for path in folder.glob("step_*.png"):
-        if match := re.fullmatch(r"step_([0-9]+)(?:_(.+))?", path.stem):
-            found.setdefault(match[2] or "", []).append((int(match[1]), path))
+        # A number of more digits is no step.
+        if match := re.fullmatch(r"step_([0-9]{1,16})(?:_(.+))?", path.stem):
+            # A link in a stranger's folder would put another file of the reader's into the page.
+            if what := irregular(path, follow=False):
+                problems.append(f"samples/{printable(path.name)} is {what} and is left out.")
+                continue
+            found.setdefault(printable(match[2] or ""), []).append((int(match[1]), path))
     return {name: sorted(found[name]) for name in sorted(found)}
 
 
-def _reason(error: Exception) -> str:
-    return " ".join(str(getattr(error, "strerror", None) or error).split())
+def _reason(error: Exception, path: Path) -> str:
+    """Why, without where on this machine the file lies."""
+    text = " ".join(str(getattr(error, "strerror", None) or error).split())
+    return text.removeprefix(f"{path}: ").replace(str(path), "it")
 
 
 def as_number(value: Any) -> float | None:

@@ -183,9 +183,9 @@ def test_damaged_files_are_told_of(page, run):
     parsed, _ = page(neighbor_images=0)
     text = parsed.text
     assert "metrics.jsonl could not be read" in text
-    assert "environment.json is not a JSON object." in text
+    assert "environment.json could not be read (it must be a group of keys, not a list)." in text
     assert "1.json could not be read" in text
-    assert "evaluations/2.json holds no scores." in text
+    assert "evaluations/2.json could not be read (scores is missing)." in text
     assert "1 of the images in samples/ could not be read." in text
 
 
