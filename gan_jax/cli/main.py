@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 
 
@@ -64,6 +65,8 @@ def _main(argv: Sequence[str]) -> int:
 def _set_up_logging() -> None:
     from absl import flags, logging
 
+    # Images that it cannot read, or only in part, are told of in lines of our own.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
     # The logging of absl waits until its own flags are parsed; here they keep their defaults.
     flags.FLAGS(["gan-jax"])
     logging.use_absl_handler()

@@ -1,16 +1,17 @@
 """Encoded images to decoded ones of one size: singly, and a source from end to end."""
 
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 from tqdm import tqdm
 
 from gan_jax.data.cache import Block
 from gan_jax.data.sources import Example, Source
+from gan_jax.images.opening import flattened, is_gray, open_image
+from gan_jax.untrusted import printable
 
 # The arrays that an image becomes.
 LAYOUTS = {"image": ("image",), "side_by_side": ("left", "right")}
@@ -19,7 +20,6 @@ _BATCH = 256
 # At a kilobyte an image (32x32) threads were a fifth slower than none: only the decoding of
 # large images keeps long enough off the interpreter lock for threads to gain.
 _THREADED_BYTES = 16384
-_GRAY_MODES = ("1", "L", "LA", "La")
 
 
 class LayoutError(ValueError):
@@ -47,20 +47,15 @@ def decode(
 
     Raises:
       LayoutError: an image of an odd width, side by side.
-      ValueError: more than 8 bits per channel.
+      ValueError: more than 8 bits per channel, too many pixels, or no format that is read; see
+        `gan_jax.images.open_image`.
       Exception: whatever Pillow raises for a damaged file.
     """
-    with _open(encoded) as opened:
-        image = ImageOps.exif_transpose(opened)
-        if image.mode == "F" or image.mode.startswith("I"):
-            raise ValueError("more than 8 bits per channel")
-        if image.has_transparency_data:
-            over = Image.new("RGBA", image.size, "white")
-            image = Image.alpha_composite(over, image.convert("RGBA")).convert("RGB")
-        image = image.convert("L" if channels == 1 else "RGB")
-        parts = _halves(image) if layout == "side_by_side" else (image,)
-        fitted = [np.asarray(fit(part, size)).reshape(*size, channels) for part in parts]
-        return dict(zip(LAYOUTS[layout], fitted, strict=True))
+    with open_image(encoded) as opened:
+        image = flattened(opened).convert("L" if channels == 1 else "RGB")
+    parts = _halves(image) if layout == "side_by_side" else (image,)
+    fitted = [np.asarray(fit(part, size)).reshape(*size, channels) for part in parts]
+    return dict(zip(LAYOUTS[layout], fitted, strict=True))
 
 
 def fit(image: Image.Image, size: tuple[int, int]) -> Image.Image:
@@ -91,15 +86,11 @@ def _halves(image: Image.Image) -> tuple[Image.Image, Image.Image]:
     return image.crop((0, 0, width // 2, height)), image.crop((width // 2, 0, width, height))
 
 
-def _open(encoded: bytes | Path) -> Image.Image:
-    return Image.open(io.BytesIO(encoded) if isinstance(encoded, bytes) else encoded)
-
-
-def is_gray(encoded: bytes | Path) -> bool:
+def _is_gray(encoded: bytes | Path) -> bool:
     """Whether an image is gray by its header; a broken one says nothing against it."""
     try:
-        with _open(encoded) as image:
-            return image.mode in _GRAY_MODES
+        with open_image(encoded) as image:
+            return is_gray(image)
     except Exception:  # Pillow's plug-ins raise what they like on damaged files
         return True
 
@@ -202,7 +193,7 @@ def _stack(
 
 def _channels_of(source: Source) -> int:
     gray = (
-        is_gray(example.encoded)
+        _is_gray(example.encoded)
         for batch in ranges(source.length)
         for example in source.read(batch.start, batch.stop)
     )
@@ -219,4 +210,4 @@ def _are_large(examples: Sequence[Example]) -> bool:
 
 
 def _reason(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    return printable((str(error).splitlines() or [type(error).__name__])[0])

@@ -5,9 +5,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-_EXTENSIONS = frozenset(
-    (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
-)
+from gan_jax.images.opening import SUFFIXES, image_files
+from gan_jax.untrusted import printable
 
 
 class Example(NamedTuple):
@@ -50,7 +49,8 @@ def folder(path: Path) -> Source:
 
     Files are taken in the order of their names, classes in the order of theirs. Hidden files and
     folders, files that are no images by their extension, and sub-folders without images are
-    ignored. Images that cannot be decoded are skipped when reading.
+    ignored. Images that cannot be decoded are skipped when reading. Characters of a folder's name
+    that end a line, control a terminal or are not UTF-8 are escapes in the name of its class.
 
     Raises:
       ValueError: no such folder, no image in it, or both images and sub-folders of images.
@@ -59,9 +59,9 @@ def folder(path: Path) -> Source:
     if not path.is_dir():
         what = "is not a folder (unpack an archive first)" if path.exists() else "does not exist"
         raise ValueError(f"image folder {path} {what}")
-    here = _images_in(path)
+    here = image_files(path)
     subfolders = sorted(p for p in path.iterdir() if p.is_dir() and not p.name.startswith("."))
-    classes = {p.name: files for p in subfolders if (files := _images_in(p))}
+    classes = {printable(p.name): files for p in subfolders if (files := image_files(p))}
     if here and classes:
         raise ValueError(
             f"image folder {path} holds both images and sub-folders of images "
@@ -69,11 +69,11 @@ def folder(path: Path) -> Source:
         )
     if not here and not classes:
         raise ValueError(
-            f"image folder {path} holds no images ({', '.join(sorted(_EXTENSIONS))}), "
+            f"image folder {path} holds no images ({', '.join(SUFFIXES)}), "
             "directly or in one sub-folder per class"
         )
     examples = [
-        Example(str(file), file, label)
+        Example(printable(str(file)), file, label)
         for label, files in enumerate(classes.values() or [here])
         for file in files
     ]
@@ -88,12 +88,4 @@ def folder(path: Path) -> Source:
             "folder": str(path.resolve()),
             "files": [[str(f.relative_to(path)), s.st_size, s.st_mtime_ns] for f, s in stats],
         },
-    )
-
-
-def _images_in(path: Path) -> list[Path]:
-    return sorted(
-        p
-        for p in path.iterdir()
-        if p.suffix.lower() in _EXTENSIONS and not p.name.startswith(".") and p.is_file()
     )

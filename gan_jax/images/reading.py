@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import tokenize
+import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -11,9 +13,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
-# Eight bits per channel and nothing else: Pillow's conversion of the others changes the pixels.
-_MODES = ("1", "L", "P", "RGB")
+from gan_jax.images.opening import SUFFIXES, flattened, image_files, open_image
+from gan_jax.untrusted import available_memory, open_regular, printable, shown
+
+_PIECE_BYTES = 1 << 24
+
 # All that a damaged or hostile .npz was seen to raise.
 _DAMAGE = (
     *(ValueError, KeyError, EOFError, AttributeError, TypeError, NotImplementedError),
@@ -54,19 +58,21 @@ def open_images(path: str | Path) -> ImageFiles:
     They are not resized: all must have the size of the first.
 
     Args:
-      path: A folder of PNG, JPEG, WebP or BMP files with eight bits per channel, or an `.npz` with
-        an array `images`, uint8 [N, H, W, C], as `--mode=sample` writes it, which is read whole.
+      path: A folder of BMP, GIF, JPEG, PNG, PPM, TIFF or WebP files with eight bits per channel, or
+        an `.npz` with an array `images`, uint8 [N, H, W, C], as `--mode=sample` writes it, which is
+        read whole. Transparency is laid over white, and an orientation in a file's EXIF data is
+        applied, as in training; of an animated file the first frame counts.
 
     Raises:
-      ValueError: If there are no images, or a file is none, transparent, of more than eight bits,
-        or has another size (for all but the first while iterating).
-      OSError: If nothing is there.
+      ValueError: If there are no images, or a file is none, of more than eight bits, or has another
+        size (for all but the first while iterating); or if an `.npz` would fill the memory.
+      OSError: If nothing is there, or it cannot be opened.
     """
     path = Path(path)
     if path.is_dir():
-        files = sorted(f for f in path.rglob("*") if f.suffix.lower() in _SUFFIXES)
+        files = sorted(_files_below(path))
         if not files:
-            raise ValueError(f"{path} holds no images ({', '.join(_SUFFIXES)})")
+            raise ValueError(f"{path} holds no images ({', '.join(SUFFIXES)})")
         shape = _read(files[0]).shape
         return ImageFiles(
             len(files), shape, lambda rows, size: _read_folder(files, shape, rows, size)
@@ -83,26 +89,68 @@ def open_images(path: str | Path) -> ImageFiles:
     )
 
 
+def _files_below(folder: Path) -> Iterator[Path]:
+    """Image files of a folder and of those in it; links to folders may go round in circles."""
+    yield from image_files(folder)
+    for below in sorted(folder.iterdir()):
+        if below.is_dir() and not below.is_symlink() and not below.name.startswith("."):
+            yield from _files_below(below)
+
+
 def _read_npz(path: Path) -> np.ndarray:
-    if not zipfile.is_zipfile(path):
-        raise ValueError(f"{path} is no whole .npz: give one with an array images, or a folder")
     try:
-        # Opened here, as NumPy leaves what it cannot read open.
-        with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
-            if "images" not in file:
-                raise KeyError(f"it holds {', '.join(file) or 'nothing'}, and no array images")
-            images = file["images"]
+        # Opened here, as zipfile leaves what it cannot read open.
+        with open_regular(path) as raw:
+            if not zipfile.is_zipfile(raw):
+                raise ValueError("it is no whole .npz")
+            with zipfile.ZipFile(raw) as archive:
+                sizes = {info.filename: info.file_size for info in archive.infolist()}
+                if "images.npy" not in sizes:
+                    names = ", ".join(name.removesuffix(".npy") for name in sizes)
+                    raise ValueError(f"it holds {names[:200] or 'nothing'}, and no array images")
+                with archive.open("images.npy") as member:
+                    assert isinstance(member, zipfile.ZipExtFile)
+                    return _read_array(member, sizes["images.npy"])
+    except PermissionError as error:
+        raise PermissionError(f"{path} cannot be read: permission denied") from error
     except _DAMAGE as error:
         reason = (str(error).strip("'").splitlines() or [type(error).__name__])[0]
         raise ValueError(
-            f"{path} cannot be read ({reason}): give an .npz with an array images, or a folder"
+            printable(
+                f"{path} cannot be read ({reason}): give an .npz with an array images, or a folder"
+            )
         ) from None
-    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3):
+
+
+def _read_array(member: zipfile.ZipExtFile, size: int) -> np.ndarray:
+    """Reads a member of so many bytes, which its header must agree with before memory is taken."""
+    version = np.lib.format.read_magic(member)
+    if version not in ((1, 0), (2, 0)):
+        raise ValueError(f"its format is {version[0]}.{version[1]}, not 1.0 or 2.0")
+    major = version[0]
+    with warnings.catch_warnings():
+        # Python's parser warns of escapes in a damaged header.
+        warnings.simplefilter("ignore")
+        read_header = getattr(np.lib.format, f"read_array_header_{major}_0")
+        shape, is_fortran, dtype = read_header(member)
+    if dtype != np.uint8 or len(shape) != 4 or shape[3] not in (1, 3) or min(shape) < 0:
         raise ValueError(
-            f"images in {path} are {images.dtype} {images.shape}: they must be uint8 "
+            f"its images are {dtype} {shown(str(shape))[1:-1]}: they must be uint8 "
             "[N, H, W, 1 or 3] in [0, 255]"
         )
-    return images
+    count = math.prod(shape)
+    if member.tell() + count != size:
+        raise ValueError(f"its images have {size - member.tell():,} bytes instead of {count:,}")
+    if count > (free := available_memory()):
+        raise ValueError(f"its images take {count:,} bytes of memory, {free:,} are free")
+    pixels = np.empty(count, np.uint8)
+    left = memoryview(pixels)
+    while left:
+        if not (read := member.readinto(left[:_PIECE_BYTES])):
+            raise EOFError("it is cut short")
+        left = left[read:]
+    member.read(1)  # The checksum is compared where the member ends.
+    return pixels.reshape(shape, order="F" if is_fortran else "C")
 
 
 def _read_folder(
@@ -122,18 +170,10 @@ def _read_folder(
 
 
 def _read(file: Path) -> np.ndarray:
-    from PIL import Image
-
     try:
-        with Image.open(file) as image:
-            if image.mode in _MODES and "transparency" not in image.info:
-                return np.asarray(image.convert("RGB"))
-            mode = image.mode
+        with open_image(file) as image:
+            return np.asarray(flattened(image).convert("RGB"))
     # What Pillow raises depends on the format and on the damage.
     except Exception as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ValueError(f"{file} is no image that can be read ({reason})") from None
-    raise ValueError(
-        f"{file} is of Pillow's mode {mode}: save it as RGB or gray with eight bits per channel "
-        "and without transparency"
-    )
+        raise ValueError(printable(f"{file} is no image that can be read ({reason})")) from None

@@ -34,6 +34,11 @@ _COUNT = Whole(0, 2**53)
 _SIDE = Whole(1, 2**15)
 _CHANNELS = Of("0, 1 or 3", lambda v: v in (0, 1, 3) and not isinstance(v, bool))
 _KEY = Of("a name without dots", lambda v: TEXT.holds(v) and "." not in v)
+# They are drawn beside the rows of a grid; the name of a folder, escaped, fits.
+_CLASS = Of(
+    "a string of up to 1,024 characters, none of them a control character",
+    lambda v: TEXT.holds(v) and len(v) <= 1024,
+)
 _CLASSES = ListOf(Either((TEXT, Whole())))
 _DOMAIN = Keys({}, {"name": PATH, "dir": PATH, "split": TEXT, "classes": _CLASSES})
 
@@ -88,7 +93,7 @@ _STREAM = Keys(
         "size": Whole(1, 2**53),
         "identity": TEXT,
         "arrays": MapOf(_ARRAY, NAME),
-        "class_names": MapOf(ListOf(TEXT), NAME),
+        "class_names": MapOf(ListOf(_CLASS), NAME),
         "present_classes": MapOf(ListOf(_COUNT), NAME),
         "class_counts": MapOf(ListOf(_COUNT), NAME),
     }

@@ -1,5 +1,8 @@
 """Images of any origin: folders and .npz files."""
 
+import io
+import zipfile
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -84,26 +87,45 @@ def test_another_npz_is_refused_in_one_line(tmp_path, content):
 
 def test_a_file_that_is_no_npz_is_refused(tmp_path):
     (tmp_path / "x.npz").write_bytes(b"PK\x03\x04 and no more")
-    with pytest.raises(ValueError, match=r"x\.npz is no whole \.npz"):
+    with pytest.raises(ValueError, match=r"x\.npz cannot be read \(it is no whole \.npz\)"):
         image_files.open_images(tmp_path / "x.npz")
     np.savez(tmp_path / "x.npz", a=np.zeros(2), b=np.zeros(2))
     with pytest.raises(ValueError, match="it holds a, b, and no array images"):
         image_files.open_images(tmp_path / "x.npz")
 
 
-@pytest.mark.parametrize("mode", ["RGBA", "LA", "I;16", "CMYK"])
-def test_images_of_more_than_eight_bits_of_color_are_refused(tmp_path, mode):
-    suffix = "jpg" if mode == "CMYK" else "png"
-    Image.new(mode, (8, 8)).save(tmp_path / f"x.{suffix}")
-    with pytest.raises(ValueError, match="save it as RGB or gray"):
-        image_files.open_images(tmp_path)
+def test_transparency_lies_over_white_and_an_orientation_is_applied(tmp_path):
+    pixels = np.zeros((2, 4, 4), np.uint8)
+    pixels[:, :2, 3] = 255
+    Image.fromarray(pixels).save(tmp_path / "x.png")
+    (found,) = whole(image_files.open_images(tmp_path))
+    np.testing.assert_array_equal(found[..., 0], [[0, 0, 255, 255]] * 2)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # Turned by a quarter.
+    Image.new("RGB", (4, 2)).save(tmp_path / "x.png", exif=exif)
+    assert image_files.open_images(tmp_path).shape == (4, 2, 3)
 
 
-def test_an_image_that_would_fill_the_memory_is_refused(tmp_path, monkeypatch):
-    save(tmp_path / "fakes", make_images(1))
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 8)
-    with pytest.raises(ValueError, match="is no image that can be read"):
-        image_files.open_images(tmp_path / "fakes")
+def test_an_npz_that_would_fill_the_memory_is_refused_before_it_is_read(tmp_path, monkeypatch):
+    np.savez_compressed(tmp_path / "x.npz", images=np.zeros((100, 32, 32, 3), np.uint8))
+    monkeypatch.setattr(image_files, "available_memory", lambda: 100_000)
+    with pytest.raises(ValueError, match="take 307,200 bytes of memory, 100,000 are free"):
+        image_files.open_images(tmp_path / "x.npz")
+    # A header that claims more than the member holds.
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": "|u1", "fortran_order": False, "shape": (10**9, 32, 32, 3)}
+    )
+    with zipfile.ZipFile(tmp_path / "y.npz", "w") as archive:
+        archive.writestr("images.npy", header.getvalue() + bytes(99))
+    with pytest.raises(ValueError, match="have 99 bytes instead of 3,072,000,000,000"):
+        image_files.open_images(tmp_path / "y.npz")
+
+
+def test_the_order_of_axes_in_an_npz_does_not_matter(tmp_path):
+    images = make_images(3)
+    np.savez(tmp_path / "x.npz", images=np.asfortranarray(images))
+    np.testing.assert_array_equal(whole(image_files.open_images(tmp_path / "x.npz")), images)
 
 
 def test_whatever_byte_is_flipped_an_npz_is_read_or_refused_in_one_line(tmp_path):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gan_jax.images import flattened, open_image
 from gan_jax.modes.report.encoding import encode, spread
 from gan_jax.modes.report.gathering import Run
 from gan_jax.modes.report.markup import Markup, element, join, note, remark
@@ -60,8 +61,6 @@ def read_grids(
     Returns:
       Steps, images uint8 [H, W] or [H, W, 3], and how many could not be read.
     """
-    import PIL.Image
-
     # Hundreds of large grids would not fit into memory either.
     chosen = [found[i] for i in spread(len(found), MAX_GRIDS)]
     if last:
@@ -69,11 +68,10 @@ def read_grids(
     steps, images, broken = [], [], 0
     for step, path in chosen:
         try:
-            with PIL.Image.open(path) as image:
-                mode = "L" if image.mode in ("1", "L") else "RGB"
-                images.append(np.asarray(image.convert(mode)))
+            with open_image(path, follow=False) as image:
+                images.append(np.asarray(flattened(image)))
             steps.append(step)
-        except (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError):
+        except Exception:  # Pillow's plug-ins raise what they like on damaged files
             broken += 1
             continue
         if last:
