@@ -29,6 +29,7 @@ def load(
     classes: str | Sequence[str | int] | None = None,
     cache_dir: str | Path | None = None,
     layout: str = "image",
+    download: bool = True,
     progress: bool = True,
 ) -> Dataset:
     """Loads an image data set, decoded once and memory-mapped ever after.
@@ -52,6 +53,9 @@ def load(
         warning is logged and the images are kept in memory.
       layout: "image", or "side_by_side" for images that hold a pair, each half of which is made
         `image_size`.
+      download: whether a data set that is not prepared may be downloaded and prepared. Without it
+        only data sets that tfds itself knows are read: no community ones, which it looks up on the
+        network, and none that are described by files alone, which may name any module of Python.
       progress: whether to show progress bars.
 
     Returns:
@@ -63,7 +67,8 @@ def load(
       ValueError: an unknown name, split or class (the nearest valid ones are named), a label
         out of range, a data set without 8-bit images, an image of an odd width in layout
         "side_by_side", or an argument out of its range.
-      OSError: a data set that is not there and not available, is damaged or stored in a format
+      OSError: a data set that is not there and not available (or not to be downloaded), is
+        damaged or stored in a format
         that cannot be read at random; or a full disk. Nothing that was there before is changed.
     """
     size = _check_size(image_size)
@@ -76,7 +81,7 @@ def load(
             raise ValueError(f"the images of 'digits' are no pairs: layout={layout!r}")
         dataset = digits(split=split, size=size, channels=channels)
         return dataset if classes is None else _choose(dataset, classes, None, directory, {})
-    source = _source(name, split, data_dir, progress)
+    source = _source(name, split, data_dir, download=download, progress=progress)
     # Classes are looked up before anything is decoded: a misspelled one is an error at once.
     if classes is not None:
         class_labels(classes, source.class_names, name=name)
@@ -136,9 +141,13 @@ def _stem(name: str, split: str, size: tuple[int, int], layout: str) -> str:
     return "-".join(parts)
 
 
-def _source(name: str, split: str, data_dir: str | Path | None, progress: bool) -> sources.Source:
+def _source(
+    name: str, split: str, data_dir: str | Path | None, *, download: bool, progress: bool
+) -> sources.Source:
     if not name.startswith(_FOLDER):
-        return prepared.source(name, split=split, data_dir=data_dir, progress=progress)
+        return prepared.source(
+            name, split=split, data_dir=data_dir, download=download, progress=progress
+        )
     if split != "train":
         raise ValueError(
             f"an image folder has one split, 'train', not {split!r}; for another, name its folder"

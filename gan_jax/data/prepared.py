@@ -14,11 +14,14 @@ from gan_jax.data import preparation
 from gan_jax.data.sources import Example, Source
 from gan_jax.data.tfrecord import TFRecords
 from gan_jax.names import check_name, unknown_name
+from gan_jax.untrusted import printable
 
 Read = Callable[[Sequence[int]], Sequence[dict[str, Any]]]
 
 
-def source(name: str, *, split: str, data_dir: str | Path | None, progress: bool) -> Source:
+def source(
+    name: str, *, split: str, data_dir: str | Path | None, download: bool = True, progress: bool
+) -> Source:
     """Describes a split of a tfds data set, preparing the data set if need be.
 
     The images are the first feature of type Image, the labels the first of type ClassLabel.
@@ -27,6 +30,8 @@ def source(name: str, *, split: str, data_dir: str | Path | None, progress: bool
       name: as tfds writes it: name, name/config, name:version.
       split: a split, or a part of one as tfds writes it.
       data_dir: where prepared data sets are, or are to be; None for tfds's default.
+      download: whether the data set may be prepared; if not, nothing but what lies on this machine
+        is read, and no code but tfds's own is run.
       progress: whether to show progress bars.
 
     Raises:
@@ -35,8 +40,16 @@ def source(name: str, *, split: str, data_dir: str | Path | None, progress: bool
         array_record, parquet and tfrecord.
     """
     directory = None if data_dir is None else str(Path(data_dir).expanduser())
+    if not download:
+        _check_plain(name)
     builder = _builder(name, directory)
     if not preparation.is_prepared(builder):
+        if not download:
+            raise OSError(
+                f"data set {name!r} is not prepared in {builder.data_dir_root}, and it is not "
+                "downloaded for the run of somebody else: give --trust_workdir if the run is your "
+                "own, or set TFDS_DATA_DIR to where it is prepared"
+            )
         preparation.prepare(builder, name, progress=progress)
         builder = _builder(name, directory)
     image_key, label_key, channels = _features(builder.info.features, name)
@@ -45,17 +58,17 @@ def source(name: str, *, split: str, data_dir: str | Path | None, progress: bool
 
     def read(start: int, stop: int) -> list[Example]:
         try:
-            rows = read_rows(range(start, stop))
+            # What is damaged may lack a feature, or have one of another kind.
+            return [
+                Example(
+                    f"example {start + i} of split {split!r}",
+                    _bytes(row[image_key]),
+                    int(row[label_key]) if label_key else 0,
+                )
+                for i, row in enumerate(read_rows(range(start, stop)))
+            ]
         except Exception as e:
             raise _damaged(builder, name, e) from e
-        return [
-            Example(
-                f"example {start + i} of split {split!r}",
-                row[image_key],
-                int(row[label_key]) if label_key else 0,
-            )
-            for i, row in enumerate(rows)
-        ]
 
     return Source(
         length=length,
@@ -65,6 +78,18 @@ def source(name: str, *, split: str, data_dir: str | Path | None, progress: bool
         tolerant=False,
         identity=_identity(builder, split, image_key, label_key),
     )
+
+
+def _check_plain(name: str) -> None:
+    """Refuses what tfds would look up on the network, or build from files that name modules."""
+    import tensorflow_datasets as tfds
+
+    plain = re.fullmatch(r"(\w+)(/[\w.+-]+)?(:(\d+|\*)(\.(\d+|\*)){0,2})?", name)
+    if not plain or plain[1] not in tfds.list_builders(with_community_datasets=False):
+        raise ValueError(
+            f"data set {printable(name)!r} is none of tfds's own, and is not looked up for the run "
+            "of somebody else: give --trust_workdir if the run is your own"
+        )
 
 
 def _builder(name: str, directory: str | None) -> Any:
@@ -113,6 +138,12 @@ def _features(features: Any, name: str) -> tuple[str, str | None, int]:
         )
     channels = 1 if image.shape[-1] == 1 else 3
     return images[0], labels[0] if labels else None, channels
+
+
+def _bytes(encoded: Any) -> bytes:
+    if not isinstance(encoded, bytes):
+        raise ValueError(f"an image is {type(encoded).__name__}")
+    return encoded
 
 
 def _split_length(builder: Any, split: str, name: str) -> int:

@@ -15,7 +15,9 @@ from gan_jax.runs import restored, setup
 Chosen = Mapping[str, tuple[int, ...]]
 
 
-def inputs_of(run: restored.Restored, *, seed: int, split: str = "") -> sampling.InputsOf:
+def inputs_of(
+    run: restored.Restored, *, seed: int, split: str = "", trusted: bool = False
+) -> sampling.InputsOf:
     """Maps numbers of images to inputs; see `sampling.inputs`.
 
     Data is read only if the sampler transforms images of it.
@@ -24,6 +26,8 @@ def inputs_of(run: restored.Restored, *, seed: int, split: str = "") -> sampling
       run: The run.
       seed: Seed of the inputs, in 0..2**32 - 1.
       split: Split of the data that the sampler transforms; empty for the one that was trained on.
+      trusted: Whether the run is the reader's own; see `setup.reader_config`. Of another no data is
+        downloaded.
 
     Raises:
       ValueError: If a split is given to a sampler that reads no data.
@@ -31,7 +35,8 @@ def inputs_of(run: restored.Restored, *, seed: int, split: str = "") -> sampling
     """
     rows = {}
     if any(isinstance(one, FromData) for one in run.sampler.inputs.values()):
-        rows = arrays_of(setup.load_streams(run.config, split=split))
+        config = setup.reader_config(run.config, trusted=trusted)
+        rows = arrays_of(setup.load_streams(config, split=split, download=trusted))
     elif split:
         raise ValueError(f"--split: the sampler '{run.name}' reads no data")
     return functools.partial(

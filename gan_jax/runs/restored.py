@@ -110,12 +110,6 @@ def _of_all_phases(experiment: core.Experiment, name: str) -> core.Sampler:
 
 
 def _experiment(path: str | Path, config: ConfigDict, info: workdir.DataInfo) -> core.Experiment:
-    try:
-        # A mapped axis means nothing outside training.
-        return setup.experiment_of(config, info.specs, parallel="jit")
-    except (KeyError, AttributeError, TypeError) as error:
-        reason = str(error.args[0]).splitlines()[0]
-        raise ValueError(
-            f"workdir {path}: the run's config.json is not of this version of gan_jax ({reason}): "
-            "add what it lacks, as configs/common.py explains it"
-        ) from None
+    setup.check_complete(config, path)
+    # A mapped axis means nothing outside training.
+    return setup.experiment_of(config, info.specs, parallel="jit")

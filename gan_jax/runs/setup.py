@@ -5,15 +5,17 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import jax
 from ml_collections import ConfigDict
 
-from gan_jax import core, data, gans
+from gan_jax import core, data, gans, telemetry
 from gan_jax.names import check_name
-from gan_jax.runs import settings
+from gan_jax.runs import schema, settings
 from gan_jax.runs.workdir import DataInfo
+from gan_jax.untrusted import printable
 
 # What a domain of `config.data.domains` may say for itself; the rest is the same for all.
 DOMAIN_KEYS = ("name", "dir", "split", "classes")
@@ -64,12 +66,58 @@ class Setup:
         )
 
 
-def load_streams(config: ConfigDict, *, split: str = "") -> data.Streams:
+def check_complete(config: ConfigDict, path: str | Path) -> None:
+    """Refuses the config of a run of another version, which lacks what this one reads.
+
+    Args:
+      config: The config of the run.
+      path: Its workdir, for the message.
+
+    Raises:
+      ValueError: Naming the first key that is missing.
+    """
+    if key := schema.missing_key(config.to_dict()):
+        raise ValueError(
+            f"workdir {path}: the run's config.json is not of this version of gan_jax ({key} is "
+            "missing): add what it lacks, as configs/common.py explains it"
+        )
+
+
+def reader_config(config: ConfigDict, *, trusted: bool) -> ConfigDict:
+    """A run's config as a reader of its folder obeys it, who may not be the one who trained it.
+
+    The folder of a run may be a stranger's: its config.json says which data it was trained on, but
+    not where on this machine to read and to keep files.
+
+    Args:
+      config: The config of the run.
+      trusted: Whether the run is the reader's own.
+
+    Returns:
+      The config, without the folders that it names for data and cache unless `trusted`. A line says
+      which are not obeyed.
+    """
+    if trusted:
+        return config
+    own = ConfigDict(config.to_dict())
+    for group in (own.data, *own.data.domains.values()):
+        for key in ("dir", "cache_dir"):
+            if group.get(key):
+                telemetry.say(
+                    f"config.data.{key}={printable(group[key])} of the run is not obeyed: give "
+                    "--trust_workdir if the run is your own"
+                )
+                group[key] = ""
+    return own
+
+
+def load_streams(config: ConfigDict, *, split: str = "", download: bool = True) -> data.Streams:
     """Loads the data of a config.
 
     Args:
       config: The experiment.
       split: Another split than the config's; of several domains as "a=testA,b=testB".
+      download: Whether data that is not prepared may be downloaded and prepared.
 
     Raises:
       ValueError: As `data.load`, or if `split` names no domain.
@@ -80,6 +128,7 @@ def load_streams(config: ConfigDict, *, split: str = "") -> data.Streams:
         "image_size": tuple(settings.image_shape) or settings.image_size,
         "channels": settings.channels or None,
         "cache_dir": settings.cache_dir or None,
+        "download": download,
     }
     if not settings.domains:
         source = _source(settings, split or settings.split)

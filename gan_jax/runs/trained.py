@@ -24,8 +24,8 @@ class TrainedRun:
       class_names: The names of the labels that the sampler takes; empty if it takes none.
     """
 
-    def __init__(self, restored_run: restored.Restored, *, split: str = ""):
-        self._run, self._split = restored_run, split
+    def __init__(self, restored_run: restored.Restored, *, split: str = "", trusted: bool = False):
+        self._run, self._split, self._trusted = restored_run, split, trusted
         self.workdir = restored_run.where.path
         self.step, self.averaged = restored_run.step, restored_run.averaged
         labels = [
@@ -78,7 +78,9 @@ class TrainedRun:
         if labels and not self.class_names:
             raise ValueError(f"label={label!r}: the run has no labels to choose from")
         chosen = numbered.chosen_labels(self._run, labels)
-        inputs_of = numbered.inputs_of(self._run, seed=seed, split=self._split)
+        inputs_of = numbered.inputs_of(
+            self._run, seed=seed, split=self._split, trusted=self._trusted
+        )
         batches = self._generate(truncation).numbered(
             self._run.weights, numbered.with_labels(inputs_of, chosen), count
         )
@@ -97,6 +99,7 @@ def load(
     ema: bool = True,
     sampler: str | None = None,
     split: str = "",
+    trust_workdir: bool = False,
 ) -> TrainedRun:
     """Loads a checkpoint of a trained run, to generate images in a notebook or a program.
 
@@ -115,6 +118,8 @@ def load(
       ema: Averaged weights, where the run has them.
       sampler: Its name, where a game has several; None for the first.
       split: Split of the data that the sampler transforms; empty for the one that was trained on.
+      trust_workdir: Whether the run is your own, so that data is read and kept in the folders that
+        its config.json names, and downloaded where it is missing.
 
     Raises:
       WorkdirError: A ValueError, if the folder holds no run.
@@ -123,7 +128,7 @@ def load(
     """
     path = Path(workdir).expanduser()
     found = restored.load(path, step=step, ema=ema, best=best, sampler=sampler)
-    return TrainedRun(found, split=split)
+    return TrainedRun(found, split=split, trusted=trust_workdir)
 
 
 def _as_sequence(label: str | int | Sequence[str | int] | None) -> Sequence[str | int]:

@@ -388,7 +388,7 @@ def test_a_start_that_is_refused_sets_no_best_aside(run, command_line, tiny, con
     assert_one_error(command_line(*other, "--config.steps=10"), "beyond its 10 steps")
     assert contents(run) == before
     config = json.loads((run / "config.json").read_text())
-    config["data"]["data"]["size"] = 1796
+    config["data"]["data"]["identity"] = "another"
     (run / "config.json").write_text(json.dumps(config))
     before = contents(run)
     assert_one_error(command_line(*other), "the data set has changed")

@@ -41,6 +41,9 @@ class Flags:
     ema: Annotated[bool | None, "Averaged weights, where the run has them; the default."] = None
     sample_seed: Annotated[int | None, "Seed of the inputs; 0 by default.", SEED] = None
     json: Annotated[str | None, "A new file for a list of the results."] = None
+    trust_workdir: Annotated[
+        bool, "The run is your own: obey the folders in its config.json, download missing data."
+    ] = False
 
 
 def main(flags: Flags) -> int:
@@ -68,6 +71,7 @@ def main(flags: Flags) -> int:
         seed=flags.sample_seed or 0,
         batch_size=flags.eval_batch_size,
         json_path=flags.json,
+        trusted=flags.trust_workdir,
         **options,
     )
     return 0

@@ -43,6 +43,7 @@ def evaluate_run(
     seed: int = 0,
     batch_size: int = features.BATCH_SIZE,
     json_path: str | Path | None = None,
+    trusted: bool = False,
 ) -> list[dict[str, Any]]:
     """Scores checkpoints of a run, or images, and prints a line for each.
 
@@ -66,6 +67,8 @@ def evaluate_run(
       seed: Seed of the inputs.
       batch_size: Images at a time over all devices.
       json_path: The file for a list of the results as well.
+      trusted: Whether the run is the reader's own; see `runs.setup.reader_config`. Of another no
+        data is downloaded, but for that of a given `config`.
 
     Returns:
       Each result, as `results.make_result` describes it.
@@ -92,11 +95,12 @@ def evaluate_run(
     files = None if images is None else image_files.open_images(images)
     steps = [] if files else checks.steps_of(workdir.Workdir(_of_a_run(path)), checkpoints)
     first = load(steps[0]) if steps else None
-    config = config or workdir.load(_of_a_run(path))[0]
+    trusted = trusted or config is not None
+    config = config or _config_of(_of_a_run(path), trusted)
     if files and num_images and num_images > files.count:
         raise ValueError(f"--num_images={num_images}: {images} holds {files.count} images")
     extracts = metrics.make_extractor(extractor, weights=weights)
-    streams = setup.load_streams(config, split=split)
+    streams = setup.load_streams(config, split=split, download=trusted)
     count = num_images or (files.count if files else _default_count(first, streams))
     target = first.sampler.target if first else checks.target_of(config, streams, sampler)
     dataset = samples.stream_of(streams, target)
@@ -132,6 +136,12 @@ def evaluate_run(
     if json_path is not None:
         write_json_atomically(Path(json_path), found)
     return found
+
+
+def _config_of(path: Path, trusted: bool) -> ConfigDict:
+    config = workdir.load(path)[0]
+    setup.check_complete(config, path)
+    return setup.reader_config(config, trusted=trusted)
 
 
 def _default_count(run: restored.Restored | None, streams: Streams) -> int:

@@ -31,6 +31,9 @@ class Flags:
     ] = None
     ema: Annotated[bool, "Averaged weights, where the run has them."] = True
     sample_seed: Annotated[int, "Seed of the inputs and of the choice of real images.", SEED] = 0
+    trust_workdir: Annotated[
+        bool, "The run is your own: obey the folders in its config.json, download missing data."
+    ] = False
 
 
 def main(flags: Flags) -> int:
@@ -47,6 +50,7 @@ def main(flags: Flags) -> int:
             step=flags.checkpoint_step,
             ema=flags.ema,
             seed=flags.sample_seed,
+            trusted=flags.trust_workdir,
         )
     )
     return 0

@@ -30,6 +30,7 @@ class Options:
     step: int | None
     ema: bool
     seed: int
+    trusted: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,7 +72,9 @@ def add(page: Page, run: Run, options: Options) -> None:
         text = f"Left out, as is all that is generated: no checkpoint can be read ({reason})."
         page.section("Samples", note(text))
         return
-    streams, reason = _load_streams(first)
+    config = setup.reader_config(first.config, trusted=options.trusted)
+    first = dataclasses.replace(first, config=config)
+    streams, reason = _load_streams(first, download=options.trusted)
     experiment = setup.experiment_of(first.config, first.info.specs, parallel="jit")
     names = tuple(experiment.phases[0].gan.samplers)
     for name in names:
@@ -82,6 +85,7 @@ def add(page: Page, run: Run, options: Options) -> None:
                 found = restored.load(
                     run.path, step=first.step, ema=options.ema, best=best, sampler=name
                 )
+                found = dataclasses.replace(found, config=config)
             except _UNREADABLE as error:
                 why = f"Left out: it cannot be restored ({_line(error, run.path)})."
                 page.section(f"Samples{of}", note(why))
@@ -97,10 +101,10 @@ def _restore_first(run: Run, options: Options) -> tuple[restored.Restored, bool]
     return restored.load(run.path, step=options.step, ema=options.ema), False
 
 
-def _load_streams(found: restored.Restored) -> tuple[Streams | None, str]:
+def _load_streams(found: restored.Restored, *, download: bool) -> tuple[Streams | None, str]:
     """The training data, or why it cannot be used, as a part of a sentence."""
     try:
-        streams = setup.load_streams(found.config)
+        streams = setup.load_streams(found.config, download=download)
     except _NOT_AVAILABLE as error:
         return None, f"the data set is not available ({_line(error, found.where.path)})"
     known = {name: stream["identity"] for name, stream in found.info.streams.items()}

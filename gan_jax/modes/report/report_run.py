@@ -37,6 +37,7 @@ def report(
     step: int | None = None,
     ema: bool = True,
     seed: int = 0,
+    trusted: bool = False,
 ) -> str:
     """Writes a self-contained page about a run, or one that compares several.
 
@@ -57,6 +58,8 @@ def report(
         newest.
       ema: Averaged weights, where the run has them.
       seed: Seed of the inputs and of the choice of real images.
+      trusted: Whether the run is the reader's own; see `runs.setup.reader_config`. Of another no
+        data is downloaded.
 
     Returns:
       A line that says what was written where.
@@ -67,7 +70,7 @@ def report(
       ValueError: If an option does not fit, or plotly is missing.
       OSError: If the output exists, or cannot be written.
     """
-    options = generated.Options(extractor, weights, neighbor_images, step, ema, seed)
+    options = generated.Options(extractor, weights, neighbor_images, step, ema, seed, trusted)
     _check(options)
     plotly_javascript()
     runs = gathering.gather_all(workdirs)

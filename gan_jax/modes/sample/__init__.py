@@ -39,6 +39,9 @@ class Flags:
     truncation: Annotated[float | None, "The sampler's truncation; none by default."] = None
     ema: Annotated[bool, "Averaged weights, where the run has them."] = True
     sample_seed: Annotated[int, "Seed of the inputs.", SEED] = 0
+    trust_workdir: Annotated[
+        bool, "The run is your own: obey the folders in its config.json, download missing data."
+    ] = False
 
 
 def main(flags: Flags) -> int:
@@ -61,6 +64,7 @@ def main(flags: Flags) -> int:
             truncation=flags.truncation,
             ema=flags.ema,
             seed=flags.sample_seed,
+            trusted=flags.trust_workdir,
         )
     )
     return 0

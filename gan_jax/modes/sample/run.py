@@ -29,6 +29,7 @@ def sample_run(
     truncation: float | None = None,
     ema: bool = True,
     seed: int = 0,
+    trusted: bool = False,
 ) -> str:
     """Generates samples from a checkpoint of a run.
 
@@ -51,6 +52,8 @@ def sample_run(
       truncation: The sampler's option of this name; None for none.
       ema: Averaged weights, where the run has them.
       seed: Seed of the inputs.
+      trusted: Whether the run is the reader's own; see `runs.setup.reader_config`. Of another no
+        data is downloaded.
 
     Returns:
       A line that says what was written where.
@@ -65,7 +68,9 @@ def sample_run(
     options = {} if truncation is None else {"truncation": truncation}
     generate = sampling.make_generate(run.sampler, options=options)
     chosen = numbered.chosen_labels(run, classes)
-    inputs_of = numbered.with_labels(numbered.inputs_of(run, seed=seed, split=split), chosen)
+    inputs_of = numbered.with_labels(
+        numbered.inputs_of(run, seed=seed, split=split, trusted=trusted), chosen
+    )
     if output is None:
         suffix = _suffix(sampler, chosen, interpolate, sweep, truncation, raw=not ema)
         output = run.where.samples / f"grid_{run.step:08d}_seed{seed}{suffix}.png"

@@ -121,7 +121,7 @@ def make(tmp_path, monkeypatch, run_in):
 
     def make(name):
         monkeypatch.setitem(gans.FAMILIES, name, family(SAMPLERS[name]))
-        monkeypatch.setattr(setup, "load_streams", lambda config, split="": STREAMS[name])
+        monkeypatch.setattr(setup, "load_streams", lambda config, **_: STREAMS[name])
         config = common.base(name, name)
         config.update(steps=4, batch_size=2)
         config.data.cache_dir = str(tmp_path / "cache")
@@ -298,7 +298,7 @@ def test_sources_of_a_shorter_domain_begin_again(source):
 def test_without_its_data_a_translation_generates_nothing(make, parsed, monkeypatch):
     where = make("domains")
     changed = {**STREAMS["domains"], "b": data.from_arrays({"b": images(2, 5)}, name="zebras")}
-    monkeypatch.setattr(setup, "load_streams", lambda config, split="": changed)
+    monkeypatch.setattr(setup, "load_streams", lambda config, **_: changed)
     page = parsed(where)
     assert page.text_of("h2")[2:4] == ["Samples", "Samples: b_to_a"]
     assert page.text.count("reads rows of the data, and the data set is another") == 2
