@@ -8,6 +8,7 @@ from collections.abc import Iterable
 # Of more names than a line holds only the nearest are listed: there are hundreds of data sets.
 MAX_LISTED = 30
 NEAREST_LISTED = 10
+MAX_SHOWN = 100  # Characters of a name.
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
@@ -41,9 +42,10 @@ def check_name(what: str, name: str, known: Iterable[str]) -> None:
 def unknown_name(what: str, name: str, known: Iterable[str]) -> str:
     """The message of `check_name` on a name that is not known."""
     known = tuple(known)
+    shown = name if len(str(name)) <= MAX_SHOWN else f"{str(name)[:MAX_SHOWN]}..."
     if not known:
-        return f"unknown {what} '{name}': there are none"
-    question = f"unknown {what} '{name}': did you mean '{nearest(name, known)}'?"
+        return f"unknown {what} '{shown}': there are none"
+    question = f"unknown {what} '{shown}': did you mean '{nearest(name, known)}'?"
     if len(known) <= MAX_LISTED:
         return f"{question} There are {', '.join(known)}"
     listed = ", ".join(_by_likeness(name, known, NEAREST_LISTED))

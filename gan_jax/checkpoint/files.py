@@ -11,6 +11,7 @@ import pathlib
 import zlib
 
 from gan_jax.checkpoint.errors import DamagedError
+from gan_jax.untrusted import irregular
 
 _NAME = "checksums.json"
 _BLOCK = 1 << 20
@@ -42,7 +43,9 @@ def seal(folder: pathlib.Path) -> None:
 
 
 def verify(folder: pathlib.Path, *, contents: bool = True) -> None:
-    """Checks the files of a checkpoint against ``seal``; passes if there are none.
+    """Checks the files of a checkpoint against ``seal``; passes if there are no checksums.
+
+    Nothing but files and folders is passed in any case: opening a fifo would wait for its writer.
 
     Args:
       folder: Folder of a checkpoint.
@@ -51,6 +54,9 @@ def verify(folder: pathlib.Path, *, contents: bool = True) -> None:
     Raises:
       DamagedError: If a file is missing or differs; names the first one.
     """
+    for path in folder.rglob("*"):
+        if not path.is_dir() and (what := irregular(path)):
+            raise DamagedError(f"{path.relative_to(folder)} is {what}, not a file")
     try:
         written = json.loads((folder / _NAME).read_bytes())
         sums = written["files"]

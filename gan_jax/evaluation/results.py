@@ -27,7 +27,9 @@ from gan_jax.untrusted import (
 )
 
 _MAX_BYTES = 16 << 20
-_SCORE = Either((REAL, Of("NaN or an infinity", lambda v: v in telemetry.NOT_FINITE)))
+_SCORE = Either(
+    (REAL, Of("NaN or an infinity", lambda v: isinstance(v, str) and v in telemetry.NOT_FINITE))
+)
 _RESULT = Keys(
     {"step": Either((Whole(0, 2**53), NULL)), "scores": MapOf(_SCORE)},
     {

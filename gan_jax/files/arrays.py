@@ -34,6 +34,11 @@ _TAIL = struct.Struct("<8sQ32s")
 _PAGE = 4096
 # Arrays up to this size are checked at every reading, which takes milliseconds.
 SMALL_BYTES = 16 << 20
+# What a description that is none of ours was seen to raise.
+_DAMAGE = (
+    *(OSError, ValueError, KeyError, TypeError, AttributeError, struct.error),
+    *(OverflowError, RecursionError, MemoryError),
+)
 
 
 def read_arrays(
@@ -55,9 +60,9 @@ def read_arrays(
             content = _read_content(file)
             # Of the open file: another process may put a new one into its place.
             arrays = {name: _map(file, **a, verify=verify) for name, a in content["arrays"].items()}
-    except (OSError, ValueError, KeyError, TypeError, struct.error):
+        return arrays, content["description"]
+    except _DAMAGE:
         return None
-    return arrays, content["description"]
 
 
 def _read_content(file: BinaryIO) -> dict[str, Any]:
@@ -77,13 +82,21 @@ def _read_content(file: BinaryIO) -> dict[str, Any]:
 def _map(
     file: BinaryIO, *, dtype: str, shape: list[int], offset: int, crc32: int, verify: bool
 ) -> np.ndarray:
-    if not math.prod(shape):  # Nothing cannot be mapped.
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    # NumPy would multiply, with an overflow, before it compares.
+    if np.dtype(dtype).hasobject or min((*shape, offset)) < 0 or offset + size > _length(file):
+        raise ValueError("no array of this file")
+    if not size:  # Nothing cannot be mapped.
         return np.empty(shape, dtype)
     array = np.memmap(file, dtype, "r", offset, tuple(shape))
     checked = verify or array.nbytes <= SMALL_BYTES
     if checked and zlib.crc32(array.reshape(-1).view(np.uint8)) != crc32:
         raise ValueError("damaged array")
     return array
+
+
+def _length(file: BinaryIO) -> int:
+    return os.fstat(file.fileno()).st_size
 
 
 class ArrayWriter:

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-# Pillow's names. It knows more, some of which start other programs (PostScript starts Ghostscript);
-# what a file holds decides, whatever its name ends in.
-FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
-SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+# Pillow's names; what a file holds decides, whatever its name ends in. Pillow knows more: some
+# start other programs (PostScript starts Ghostscript), TIFF's decoder prints what it finds amiss.
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "WEBP")
+SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".webp")
 # A quarter of a gigabyte as RGB. A small file may claim any size.
 MAX_PIXELS = 89_478_485
 _GRAY_MODES = ("1", "L", "LA", "La")

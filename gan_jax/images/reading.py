@@ -58,8 +58,8 @@ def open_images(path: str | Path) -> ImageFiles:
     They are not resized: all must have the size of the first.
 
     Args:
-      path: A folder of BMP, GIF, JPEG, PNG, PPM, TIFF or WebP files with eight bits per channel, or
-        an `.npz` with an array `images`, uint8 [N, H, W, C], as `--mode=sample` writes it, which is
+      path: A folder of BMP, GIF, JPEG, PNG, PPM or WebP files with eight bits per channel, or an
+        `.npz` with an array `images`, uint8 [N, H, W, C], as `--mode=sample` writes it, which is
         read whole. Transparency is laid over white, and an orientation in a file's EXIF data is
         applied, as in training; of an animated file the first frame counts.
 
@@ -114,7 +114,7 @@ def _read_npz(path: Path) -> np.ndarray:
     except PermissionError as error:
         raise PermissionError(f"{path} cannot be read: permission denied") from error
     except _DAMAGE as error:
-        reason = (str(error).strip("'").splitlines() or [type(error).__name__])[0]
+        reason = (str(error).strip("'").splitlines() or [type(error).__name__])[0][:300]
         raise ValueError(
             printable(
                 f"{path} cannot be read ({reason}): give an .npz with an array images, or a folder"
@@ -175,5 +175,5 @@ def _read(file: Path) -> np.ndarray:
             return np.asarray(flattened(image).convert("RGB"))
     # What Pillow raises depends on the format and on the damage.
     except Exception as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:300]
         raise ValueError(printable(f"{file} is no image that can be read ({reason})")) from None

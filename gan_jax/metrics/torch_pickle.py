@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import pickletools
 import types
+import warnings
 from collections.abc import Callable
 from typing import Any, BinaryIO, NamedTuple
 
@@ -86,10 +87,13 @@ def load_pickle(file: BinaryIO, storage: Callable[[tuple[Any, ...]], Any]) -> An
     machine = _Machine(storage)
     start = file.tell()
     try:
-        for instruction, argument, position in pickletools.genops(file):
-            if (position or 0) - start > _MAX_BYTES:
-                raise WeightsError("its pickle is far too long for a state dict")
-            machine.execute(instruction.name, argument)
+        with warnings.catch_warnings():
+            # Of escapes in strings, which are read before their instruction is refused.
+            warnings.simplefilter("ignore")
+            for instruction, argument, position in pickletools.genops(file):
+                if (position or 0) - start > _MAX_BYTES:
+                    raise WeightsError("its pickle is far too long for a state dict")
+                machine.execute(instruction.name, argument)
         return machine.result()
     except WeightsError:
         raise

@@ -16,7 +16,6 @@ from gan_jax.untrusted import (
     PATH,
     REAL,
     TEXT,
-    Anything,
     Either,
     Form,
     Keys,
@@ -33,7 +32,11 @@ MAX_BYTES = 16 << 20
 _COUNT = Whole(0, 2**53)
 _SIDE = Whole(1, 2**15)
 _CHANNELS = Of("0, 1 or 3", lambda v: v in (0, 1, 3) and not isinstance(v, bool))
-_KEY = Of("a name without dots", lambda v: TEXT.holds(v) and "." not in v)
+# An attribute of a ConfigDict.
+_KEY = Of(
+    "a name without dots that does not begin with __",
+    lambda v: TEXT.holds(v) and "." not in v and not v.startswith("__"),
+)
 # They are drawn beside the rows of a grid; the name of a folder, escaped, fits.
 _CLASS = Of(
     "a string of up to 1,024 characters, none of them a control character",
@@ -82,8 +85,30 @@ _CONFIG: Mapping[str, Form] = {
     "evaluate": Keys({}, _EVALUATE),
     "data": Keys({}, _DATA),
 }
+
+
+class _Settings(Form):
+    """What the family's settings check, of a size that fits into their messages."""
+
+    words = "a short string, a number, or a group or list of them"
+
+    def holds(self, value: Any) -> bool:
+        """See `Form.holds`."""
+        return isinstance(value, dict | list) or not isinstance(value, str) or len(value) <= 200
+
+    def check(self, value: Any, key: str) -> None:
+        """See `Form.check`."""
+        super().check(value, key)
+        if isinstance(value, dict):
+            MapOf(self).check(value, key)
+        elif isinstance(value, list):
+            ListOf(self, 100).check(value, key)
+        elif isinstance(value, str):
+            TEXT.check(value, key)
+
+
 # Runs of other versions may lack some; see `missing_key`.
-CONFIG = Keys({"family": TEXT, "model": MapOf(Anything())}, _CONFIG)
+CONFIG = Keys({"family": TEXT, "model": MapOf(_Settings())}, _CONFIG)
 
 _ARRAY = Keys({"shape": ListOf(_SIDE, 3), "num_classes": Whole(0, 2**31 - 1)})
 _STREAM = Keys(

@@ -15,7 +15,7 @@ from gan_jax import core, data, gans, telemetry
 from gan_jax.names import check_name
 from gan_jax.runs import schema, settings
 from gan_jax.runs.workdir import DataInfo
-from gan_jax.untrusted import printable
+from gan_jax.untrusted import shown
 
 # What a domain of `config.data.domains` may say for itself; the rest is the same for all.
 DOMAIN_KEYS = ("name", "dir", "split", "classes")
@@ -104,7 +104,7 @@ def reader_config(config: ConfigDict, *, trusted: bool) -> ConfigDict:
         for key in ("dir", "cache_dir"):
             if group.get(key):
                 telemetry.say(
-                    f"config.data.{key}={printable(group[key])} of the run is not obeyed: give "
+                    f"config.data.{key}={shown(group[key])} of the run is not obeyed: give "
                     "--trust_workdir if the run is your own"
                 )
                 group[key] = ""

@@ -9,7 +9,7 @@ from configs import common
 from gan_jax.runs import workdir
 from tests.runs.workdir_test import DATA
 
-ABSENT = object()
+ABSENT = "<absent>"
 
 
 @pytest.fixture
