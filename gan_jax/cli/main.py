@@ -77,7 +77,8 @@ def _set_up_logging() -> None:
 
 def _fail(line: str) -> int:
     """Prints the line and returns the exit status of a mistake."""
-    # A path may hold what no encoding knows.
-    line = line.encode(errors="backslashreplace").decode()
-    print(f"error: {line}", file=sys.stderr, flush=True)
+    from gan_jax.untrusted import printable
+
+    # A path may hold what no encoding knows, a name from a file what controls a terminal.
+    print(f"error: {printable(line)}", file=sys.stderr, flush=True)
     return 2

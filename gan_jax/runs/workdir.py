@@ -213,6 +213,22 @@ def load(path: str | Path) -> tuple[ConfigDict, DataInfo]:
     return ConfigDict(content["config"]), DataInfo(content["data"])
 
 
+def check_inside(workdir: Workdir, folder: Path) -> None:
+    """Refuses to write to a folder of a run that leads out of it by a link.
+
+    Args:
+      workdir: The run.
+      folder: A folder of it, which need not be there.
+
+    Raises:
+      WorkdirError: If it leads elsewhere.
+    """
+    if not folder.resolve().is_relative_to(workdir.path.resolve()):
+        raise WorkdirError(
+            f"{folder} is a link that leads out of the workdir: put a folder in its place"
+        )
+
+
 def _read(file: Path) -> dict[str, Any]:
     """The content of a config.json, of the form that `schema` declares."""
     try:

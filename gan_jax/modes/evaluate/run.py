@@ -95,6 +95,8 @@ def evaluate_run(
     files = None if images is None else image_files.open_images(images)
     steps = [] if files else checks.steps_of(workdir.Workdir(_of_a_run(path)), checkpoints)
     first = load(steps[0]) if steps else None
+    if first:
+        workdir.check_inside(first.where, first.where.evaluations)
     trusted = trusted or config is not None
     config = config or _config_of(_of_a_run(path), trusted)
     if files and num_images and num_images > files.count:

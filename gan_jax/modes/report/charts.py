@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gan_jax.modes.report.curve_points import half_window, moving_mean, plain, thin
+from gan_jax.modes.report.curve_points import drawable, half_window, moving_mean, plain, thin
 
 # After Okabe and Ito's palette for color-blind readers, each with a lighter twin for a dark page:
 # 3 to 1 or more in contrast. Dashes and markers tell lines apart where colors do not.
@@ -124,7 +124,8 @@ def line_chart(
     Returns:
       The chart, or None where there is no line.
     """
-    lines = [line for line in lines if np.isfinite(np.asarray(line.y, np.float64)).any()]
+    lines = [one._replace(y=drawable(one.y), spread=drawable(one.spread)) for one in lines]
+    lines = [line for line in lines if np.isfinite(line.y).any()]
     if not lines:
         return None
     go = _graph_objects()

@@ -25,6 +25,7 @@ from gan_jax.modes.report.page import Page
 from gan_jax.modes.report.scores import series_of
 from gan_jax.names import check_name
 from gan_jax.runs import outputs
+from gan_jax.untrusted import printable
 
 
 def report(
@@ -85,11 +86,12 @@ def report(
         what = f"{len(runs)} runs"
         page = Page(f"Comparison of {what}", ", ".join(run.name for run in runs))
         comparison.build(page, runs, here)
-    text = page.render().encode("utf-8")
+    # A lone surrogate in a file of the run cannot be written otherwise.
+    text = page.render().encode("utf-8", "backslashreplace")
     stem = "comparison" if len(runs) > 1 else str(runs[0].path / "report")
     output = _free(stem, text) if output is None else Path(output)
     write_bytes_atomically(output, text)
-    return f"report of {what}: {output} ({len(text) / 1e6:.1f} MB)"
+    return f"report of {printable(what)}: {output} ({len(text) / 1e6:.1f} MB)"
 
 
 def _check(options: generated.Options) -> None:

@@ -189,7 +189,7 @@ def _cell(point) -> str:
 
 def duration(seconds: float) -> str:
     """As "48.0 s", "12 min 5 s" or "3 h 12 min"."""
-    if seconds < 99.95:
+    if seconds < 99.95 or not seconds < 1e9:  # NaN included.
         return f"{seconds:.3g} s"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)

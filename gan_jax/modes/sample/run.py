@@ -10,7 +10,7 @@ from gan_jax import sampling
 from gan_jax.core import Category
 from gan_jax.images import save_png
 from gan_jax.ranges import Range
-from gan_jax.runs import numbered, outputs, restored
+from gan_jax.runs import numbered, outputs, restored, workdir
 
 
 def sample_run(
@@ -72,6 +72,7 @@ def sample_run(
         numbered.inputs_of(run, seed=seed, split=split, trusted=trusted), chosen
     )
     if output is None:
+        workdir.check_inside(run.where, run.where.samples)
         suffix = _suffix(sampler, chosen, interpolate, sweep, truncation, raw=not ema)
         output = run.where.samples / f"grid_{run.step:08d}_seed{seed}{suffix}.png"
     output = Path(output)

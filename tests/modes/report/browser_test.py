@@ -160,3 +160,16 @@ def test_a_page_works_without_a_network(browser, run, extractor):
     browser.wait_for(line, "rgb(86, 180, 233)")
     assert browser.log("browser") == []
     assert len(browser.screenshot()) > 10_000
+
+
+def test_the_page_of_a_strangers_run_runs_nothing_of_its_own(browser, hostile, extractor):
+    report([hostile], neighbor_images=0)
+    page = hostile / "report.html"
+    browser.open(page)
+    assert browser.run("return window.attacked === undefined")
+    assert browser.log("browser") == []
+    assert browser.requests() == [page.as_uri()]
+    assert browser.run("return document.querySelectorAll('.chart .main-svg').length") > 0
+    browser.press(".slider input", LEFT)
+    assert browser.run("return window.attacked === undefined")
+    assert browser.log("browser") == []

@@ -2,6 +2,7 @@
 
 import html.parser
 import json
+import os
 import shutil
 
 import jax.numpy as jnp
@@ -193,6 +194,48 @@ def page(run, extractor, short_plotly, monkeypatch):
         return Parsed(text), text
 
     return make
+
+
+ATTACK = "</script><script>window.attacked=1</script><img src=x onerror=window.attacked=2>\"'&"
+
+
+@pytest.fixture
+def hostile(run, tmp_path):
+    """The folder of a run that a stranger made, in a folder with `outside/` next to it."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    save_png(outside / "private.png", np.full((8, 8, 3), 77, np.uint8))
+    path = run / "config.json"
+    content = json.loads(path.read_text())
+    content["config"]["name"] = f"../../{ATTACK}"
+    content["config"]["data"].update(cache_dir=str(outside / "cache"), dir=str(outside / "tfds"))
+    content["config"]["evaluate"].update(weights="/dev/zero", extractor="../../x")
+    content["data"]["data"]["class_names"]["label"][1] = f"../../{ATTACK}"
+    path.write_text(json.dumps(content))
+    lines = []
+    for step in range(1, 120):
+        numbers = (1e308, -1e308, "NaN", "Infinity", 5e-324, 2**53, 0)
+        values = {name: numbers[(step + i) % 7] for i, name in enumerate(_HOSTILE_METRICS)}
+        lines.append(json.dumps({"step": step, **values, "score_protocol": ATTACK}))
+    (run / "metrics.jsonl").write_text("\n".join(lines) + "\n")
+    (run / "environment.json").write_text(json.dumps({ATTACK: {ATTACK: [ATTACK, "\ud800"]}}))
+    (run / "evaluations").mkdir(exist_ok=True)
+    result = {"step": 2**53, "scores": {ATTACK: 1e308, "fid": 1e308}, "protocol": {ATTACK: ATTACK}}
+    (run / "evaluations" / "<script>.json").write_text(json.dumps(result))
+    (run / "evaluations" / "a\nb.json").write_text("{" * 100_000)
+    samples = run / "samples"
+    (samples / "step_00000007.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\nshowpage\n")
+    (samples / "step_00000008.png").symlink_to(outside / "private.png")
+    os.mkfifo(samples / "step_00000009.png")
+    shutil.copy(outside / "private.png", samples / "step_00000003_<img src=x onerror=alert(1)>.png")
+    (samples / f"step_{'9' * 200}.png").write_bytes(b"")
+    return run
+
+
+_HOSTILE_METRICS = (
+    *("epoch", f"loss/{ATTACK}", "loss/a", "probability/real", "time/epoch_seconds", "score/fid"),
+    *("time/steps_per_second", "time/images_per_second", f"score/{ATTACK}", "__proto__"),
+)
 
 
 @pytest.fixture
