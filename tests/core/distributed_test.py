@@ -3,6 +3,9 @@
 Run as a script this file is one of the two processes.
 """
 
+import contextlib
+import json
+import os
 import pathlib
 import sys
 
@@ -11,9 +14,12 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from jax.experimental.multihost_utils import sync_global_devices as barrier
 
 from gan_jax import core
 from gan_jax.core import processes
+from gan_jax.files import locks
+from gan_jax.runs.occupied import occupied
 from tests import two_processes
 
 MODES = ("jit", "pmap")
@@ -96,6 +102,26 @@ def be_one_of_two(process, port, folder):
         assert compiled.rows(8) == slice(4 * process, 4 * process + 4)
         np.savez(folder / f"{mode}_{process}.npz", **train(mode))
     learn_from_the_first(process)
+    hold_a_folder(process, folder)
+
+
+def hold_a_folder(process, folder):
+    """The first process holds the folder of a run for all of them, and all fail if it cannot."""
+    with occupied(folder / "run") as claim:
+        claim.confirm()
+        barrier("held")
+        assert [path.name for path in (folder / "run").iterdir()] == [".lock"]
+        holder = json.loads((folder / "run" / ".lock").read_text())
+        assert (holder["pid"] == os.getpid()) == (process == 0)
+        barrier("seen")
+    error = locks.LockedError if process == 0 else processes.OtherProcessError
+    message = "busy is in use by process" if process == 0 else "process 0 failed"
+    with contextlib.ExitStack() as stack:
+        if process == 0:
+            (folder / "busy").mkdir()
+            stack.enter_context(locks.held(folder / "busy" / ".lock", "it", "wait"))
+        with pytest.raises(error, match=message):
+            stack.enter_context(occupied(folder / "busy"))
 
 
 def learn_from_the_first(process):

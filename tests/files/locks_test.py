@@ -201,9 +201,9 @@ RACE = """
 
 
 def test_of_processes_that_find_a_dead_lock_at_once_one_takes_it(tmp_path):
-    with start(RACE, tmp_path, 6, 25) as process:
+    with start(RACE, tmp_path, 6, 15) as process:
         output, _ = process.communicate(timeout=300)
-    assert json.loads(output) == [1] * 25
+    assert json.loads(output) == [1] * 15
     take(tmp_path / ".lock")
     assert names(tmp_path) == []
 
