@@ -67,10 +67,13 @@ def occupied(path: str | Path) -> Iterator[Claim]:
 @contextlib.contextmanager
 def _held(path: Path) -> Iterator[locks.Lock]:
     made = [folder for folder in (path, *path.parents) if not folder.exists()]
-    path.mkdir(parents=True, exist_ok=True)
     where, advice = workdir.Workdir(path), "wait for it to end, stop it, or give another --workdir"
     try:
-        with locks.held(where.lock, f"workdir {path}", advice) as lock, _leaving_nothing(where):
+        path.mkdir(parents=True, exist_ok=True)
+        with (
+            locks.held(where.lock, f"workdir {path}", advice) as lock,
+            _leaving_nothing(where, lock),
+        ):
             yield lock
     finally:
         for folder in made:
@@ -79,18 +82,16 @@ def _held(path: Path) -> Iterator[locks.Lock]:
 
 
 @contextlib.contextmanager
-def _leaving_nothing(where: workdir.Workdir) -> Iterator[None]:
+def _leaving_nothing(where: workdir.Workdir, lock: locks.Lock) -> Iterator[None]:
     """Removes what is new in a folder if the block ends before anything is saved or logged."""
     before = set(where.path.iterdir())
     try:
         yield
-    except locks.LockLostError:
-        raise  # What is there now is another process's.
-    except BaseException:
-        _remove_new(where, before)
-        raise
-    else:
-        _remove_new(where, before)
+    finally:
+        # In a folder that was taken over, what is new is another process's.
+        with contextlib.suppress(locks.LockLostError):
+            lock.check()
+            _remove_new(where, before)
 
 
 def _remove_new(where: workdir.Workdir, before: set[Path]) -> None:
