@@ -144,7 +144,9 @@ def unwinding_at_sigterm() -> Iterator[None]:
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        # Another thread may leave the block, right before it ends the process.
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def remove_abandoned(folder: Path) -> None:

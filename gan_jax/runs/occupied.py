@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from gan_jax.core import processes
@@ -18,11 +18,16 @@ from gan_jax.runs import workdir
 
 
 class Claim:
-    """A folder that this process trains in; does nothing on other processes than the first one."""
+    """A folder that this process trains in; does nothing on other processes than the first one.
 
-    def __init__(self, where: workdir.Workdir, lock: locks.Lock | None):
-        """Names the folder and its lock, None on other processes than the first one."""
+    Attributes:
+      leave: Gives the folder up where the process is to end without leaving the block.
+    """
+
+    def __init__(self, where: workdir.Workdir, lock: locks.Lock | None, leave: Callable[[], None]):
+        """Names the folder, its lock (None on other processes), and what gives it up."""
         self._where, self._lock, self._recorded = where, lock, False
+        self.leave = leave
 
     def confirm(self) -> None:
         """Makes sure, before something is written, that the folder is still this process's.
@@ -61,7 +66,8 @@ def occupied(path: str | Path) -> Iterator[Claim]:
     """
     with contextlib.ExitStack() as stack:
         hold = functools.partial(stack.enter_context, _held(Path(path)))
-        yield Claim(workdir.Workdir(Path(path)), processes.by_first_process(hold, None))
+        lock = processes.by_first_process(hold, None)
+        yield Claim(workdir.Workdir(Path(path)), lock, stack.close)
 
 
 @contextlib.contextmanager

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
@@ -21,6 +23,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # Some programs pass a signal on that this process has had already (`timeout` signals its child and
 # then the group): within so many seconds it is one request.
 _SAME_REQUEST = 0.2
+_LEAVE_SECONDS = 2.0
 
 
 class Interrupt:
@@ -37,6 +40,7 @@ class Interrupt:
     Attributes:
       signum: The first signal that came, or None.
       step: The step at whose end the run would stop, for the answer.
+      before_exit: Called, within two seconds, before a second signal ends the process.
     """
 
     def __init__(self, signals: tuple[int, ...] = SIGNALS):
@@ -45,6 +49,7 @@ class Interrupt:
         self._pipe: tuple[int, int] | None = None
         self.signum: int | None = None
         self.step = 0
+        self.before_exit: Callable[[], None] = lambda: None
 
     def __enter__(self) -> Interrupt:
         if threading.current_thread() is not threading.main_thread():
@@ -95,7 +100,15 @@ class Interrupt:
                     "stopped without saving; the same command goes on from the last checkpoint",
                     file=sys.stderr,
                 )
+                # It may wait for a file system that does not answer.
+                leaving = threading.Thread(target=self._leave, daemon=True)
+                leaving.start()
+                leaving.join(_LEAVE_SECONDS)
                 os._exit(128 + signum)
+
+    def _leave(self) -> None:
+        with contextlib.suppress(Exception):
+            self.before_exit()
 
     def _leave_terminal(self) -> None:
         """Sends output nowhere where its terminal is gone: writing there would raise an error."""

@@ -20,6 +20,7 @@ from gan_jax.modes.train.interrupt import Interrupt
 from gan_jax.modes.train.intervals import Clock, Window
 from gan_jax.modes.train.pace import MOST, Pace, local, run_call
 from gan_jax.modes.train.periodic_evaluation import PeriodicEvaluation
+from gan_jax.modes.train.start import newest_or_fresh
 from gan_jax.runs import settings, workdir
 from gan_jax.runs.occupied import Claim, occupied
 from gan_jax.runs.setup import Setup, compile_steps, set_up
@@ -67,6 +68,7 @@ def train(config: ConfigDict, path: str, *, interrupt: Interrupt | None = None) 
             Checkpointer(where.checkpoints, keep=config.keep_checkpoints) as checkpointer,
             interrupt or Interrupt() as stop,
         ):
+            stop.before_exit = claim.leave
             return _Loop(setup, where, checkpointer, stop, claim).run()
 
 
@@ -88,7 +90,8 @@ class _Loop:
         self.per_call, self.sample_at = self._events()
         self.phase = self.experiment.phases[0]
         self.compiled = compile_steps(setup, self.phase)
-        self.state, progress = self._start()
+        state, progress = newest_or_fresh(checkpointer, self.phase.gan, self.config.seed)
+        self.state = self.compiled.put_state(local(state))
         self.step = stop.step = int(self.state.step)
         check_step(self.step, self.experiment.steps)
         self.window = Window(self.phase.gan, progress.get("window"))
@@ -119,19 +122,6 @@ class _Loop:
             examples_per_epoch=self.setup.epoch,
             steps_per_call=per_call,
         )
-
-    def _start(self) -> tuple[core.GanState, dict[str, Any]]:
-        """The newest state that can be read, or a fresh one, on the devices."""
-        gan, seed = self.phase.gan, self.config.seed
-        if self.checkpointer.latest_step() is None:
-            state = core.start(gan, seed)
-            progress: dict[str, Any] = {}
-        else:
-            template = jax.eval_shape(lambda: core.init_state(gan, seed))
-            _, state, progress, warnings = self.checkpointer.restore(template)
-            for warning in warnings:
-                telemetry.say(f"warning: {warning}")
-        return self.compiled.put_state(local(state)), progress
 
     def run(self) -> Trained:
         """Trains to the end or to an interruption."""

@@ -13,10 +13,11 @@ from gan_jax.modes.train import interrupt
 ROOT = pathlib.Path(__file__).parents[3]
 # A thread of Python's own cannot answer while the main thread is in C, as while XLA compiles.
 IN_C = """
-import hashlib
+import hashlib, sys
 from gan_jax.modes.train.interrupt import Interrupt
-with Interrupt() as stop:
-    stop.step = 7
+from gan_jax.runs.occupied import occupied
+with occupied(sys.argv[1]) as claim, Interrupt() as stop:
+    stop.step, stop.before_exit = 7, claim.leave
     print("ready", flush=True)
     hashlib.pbkdf2_hmac("sha256", b"password", b"salt", 2**31 - 1)
 """
@@ -46,11 +47,12 @@ def start(code, *arguments, **options):
     )
 
 
-def test_the_first_signal_is_answered_in_c_and_the_second_ends_the_process():
+def test_the_first_signal_is_answered_in_c_and_the_second_ends_the_process(tmp_path):
     pipes = {name: subprocess.PIPE for name in ("stdout", "stderr")}
-    with start(IN_C, text=True, **pipes) as child:
+    with start(IN_C, str(tmp_path / "run"), text=True, **pipes) as child:
         try:
             assert child.stdout.readline() == "ready\n"
+            assert [path.name for path in (tmp_path / "run").iterdir()] == [".lock"]
             child.send_signal(signal.SIGINT)
             child.send_signal(signal.SIGINT)  # Passed on by a program in between: the same one.
             answer = child.stderr.readline()
@@ -66,6 +68,8 @@ def test_the_first_signal_is_answered_in_c_and_the_second_ends_the_process():
     assert rest.startswith("stopped without saving; the same command goes on")
     assert len(rest.splitlines()) == 1
     assert child.returncode == 128 + signal.SIGTERM
+    # Nothing was saved, so no trace is left, and no other host waits for the lock's end.
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_closed_terminal_asks_for_a_save(tmp_path):
