@@ -13,7 +13,7 @@ from ml_collections import ConfigDict
 
 from gan_jax import core, data, gans, telemetry
 from gan_jax.names import check_name
-from gan_jax.runs import schema, settings
+from gan_jax.runs import memory, schema, settings
 from gan_jax.runs.workdir import DataInfo
 from gan_jax.untrusted import shown
 
@@ -213,20 +213,22 @@ def set_up(config: ConfigDict, *, streams: data.Streams | None = None) -> Setup:
     """
     settings.check(config)
     # A misspelled loss should not cost a download: first the game on arrays of likely shapes.
-    _check_batches(experiment_of(config, likely_specs(config)))
+    likely = likely_specs(config)
+    _check_batches(experiment_of(config, likely), likely)
     streams = load_streams(config) if streams is None else streams
     specs = data.specs_of(streams)
     experiment = experiment_of(config, specs)
-    _check_batches(experiment)
+    _check_batches(experiment, specs)
     _check_samplers(experiment, specs)
     setup = Setup(config, streams, experiment, experiment_of(config, specs, parallel="jit"))
     setup.feed(experiment.phases[0])  # Refuses a placement that there is not.
     return setup
 
 
-def _check_batches(experiment: core.Experiment) -> None:
+def _check_batches(experiment: core.Experiment, specs: Mapping[str, core.ArraySpec]) -> None:
     for phase in experiment.phases:
         core.check_batch_size(phase.batch_size, jax.device_count())
+        memory.check_batch(phase, specs)
 
 
 def _check_samplers(experiment: core.Experiment, specs: Mapping[str, core.ArraySpec]) -> None:

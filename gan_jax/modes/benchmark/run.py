@@ -24,7 +24,7 @@ from gan_jax import core, data, telemetry
 from gan_jax.files import write_json_atomically
 from gan_jax.modes.benchmark import flops, peak
 from gan_jax.ranges import Range
-from gan_jax.runs import outputs, settings
+from gan_jax.runs import memory, outputs, settings
 from gan_jax.runs.setup import chunk_function, compile_steps, likely_specs, set_up
 
 # No monitor is computed within a timed call: it is a matter of logging, not of training.
@@ -97,7 +97,7 @@ def make_case(config: ConfigDict, *, steps: int, streams: data.Streams | None = 
     phase = setup.experiment.phases[0]
     compiled = compile_steps(setup, phase)
     feed = setup.feed(phase, compiled.rows(phase.batch_size))
-    state = compiled.put_state(core.start(phase.gan, config.seed))
+    state = compiled.put_state(core.start(phase.gan, config.seed, check=memory.check_state))
     # Lazy players train at step 0; most steps are not theirs.
     state = state.replace(step=compiled.put_state(jnp.ones((), jnp.int32)))
     resident = compiled.put_state(feed.resident_data())

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 from ml_collections import ConfigDict
 
@@ -20,7 +21,7 @@ from gan_jax.evaluation.evaluator import Evaluator
 from gan_jax.files import write_json_atomically
 from gan_jax.images import reading as image_files
 from gan_jax.modes.evaluate import checks
-from gan_jax.runs import outputs, restored, settings, setup, workdir
+from gan_jax.runs import memory, outputs, restored, settings, setup, workdir
 
 DEFAULT_NUM_IMAGES = 50_000
 
@@ -106,6 +107,7 @@ def evaluate_run(
     count = num_images or (files.count if files else _default_count(first, streams))
     target = first.sampler.target if first else checks.target_of(config, streams, sampler)
     dataset = samples.stream_of(streams, target)
+    _check_memory(extracts, names, count, batch_size)
     if files:
         checks.check_shape(files.shape, dataset, target)
     if first:
@@ -144,6 +146,17 @@ def _config_of(path: Path, trusted: bool) -> ConfigDict:
     config = workdir.load(path)[0]
     setup.check_complete(config, path)
     return setup.reader_config(config, trusted=trusted)
+
+
+def _check_memory(
+    extracts: metrics.Extractor, names: Sequence[str], count: int, batch_size: int
+) -> None:
+    """Refuses more images at a time, or in all, than memory holds."""
+    pixels = 4 * 3 * extracts.resolution**2 * batch_size // jax.local_device_count()
+    memory.check({"a batch of images": pixels}, "--eval_batch_size")
+    if protocols.needs_features(names):
+        features = 4 * count * extracts.feature_dim
+        memory.check({"the features": features}, "--num_images, or --metrics", device=False)
 
 
 def _default_count(run: restored.Restored | None, streams: Streams) -> int:

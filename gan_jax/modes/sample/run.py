@@ -10,7 +10,7 @@ from gan_jax import sampling
 from gan_jax.core import Category
 from gan_jax.images import save_png
 from gan_jax.ranges import Range
-from gan_jax.runs import numbered, outputs, restored, workdir
+from gan_jax.runs import memory, numbered, outputs, restored, workdir
 
 
 def sample_run(
@@ -83,6 +83,7 @@ def sample_run(
         what = f"a grid of {rows} rows of {grid.columns}"
     else:
         count = 64 if num_images is None else num_images
+        memory.check_files(output, count, run.info.specs[run.sampler.target].shape)
         save = sampling.save_npz if output.suffix == ".npz" else sampling.save_images
         save(output, _labeled(run, generate.numbered(run.weights, inputs_of, count)), count)
         what = f"{count} images"

@@ -8,6 +8,7 @@ import jax
 
 from gan_jax import core, telemetry
 from gan_jax.checkpoint import Checkpointer
+from gan_jax.runs import memory
 
 
 def newest_or_fresh(
@@ -22,9 +23,10 @@ def newest_or_fresh(
 
     Raises:
       CheckpointError: If there are checkpoints, and none can be read.
+      ValueError: If a fresh state would not fit into memory.
     """
     if checkpointer.latest_step() is None:
-        return core.start(gan, seed), {}
+        return core.start(gan, seed, check=memory.check_state), {}
     template = jax.eval_shape(lambda: core.init_state(gan, seed))
     _, state, progress, warnings = checkpointer.restore(template)
     for warning in warnings:
