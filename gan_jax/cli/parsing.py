@@ -51,7 +51,7 @@ def parse(argv: Sequence[str], table: Mapping[str, Mode]) -> tuple[Mode, Any]:
     """
     values = flags.FlagValues()
     _define(values, table)
-    asked, arguments = _take_config(values.read_flags_from_files(list(argv[1:]), force_gnu=False))
+    asked, arguments = _take_config(_with_flagfiles(values, argv[1:]))
     config = None if asked is None else config_files.load(os.path.expanduser(asked))
     _check_overrides(arguments, config)
     rest = _parse(values, [argv[0], *arguments], config)
@@ -83,6 +83,14 @@ def _define(values: flags.FlagValues, table: Mapping[str, Mode]) -> None:
     for name, kind in _kinds(table).items():
         if kind is not ConfigDict:
             define[kind](name, None, "See --help.", flag_values=values)
+
+
+def _with_flagfiles(values: flags.FlagValues, arguments: Sequence[str]) -> list[str]:
+    """The arguments with those of `--flagfile=FILE` in its place."""
+    try:
+        return values.read_flags_from_files(list(arguments), force_gnu=False)
+    except (flags.Error, UnicodeDecodeError) as error:
+        raise ValueError(str(error)) from error
 
 
 def _parse(
