@@ -208,7 +208,10 @@ def _check_data(found: Data) -> None:
 
 
 def _check_evaluate(found: Evaluate) -> None:
-    protocols.check_metrics(found.metrics)
+    try:
+        protocols.check_metrics(found.metrics)
+    except ValueError as error:
+        raise ValueError(f"config.evaluate.metrics: {error}") from None
     if found.stop and not found.patience:
         raise ValueError("config.evaluate.stop=True needs config.evaluate.patience of 1 or more")
     if found.weights and not os.path.isfile(os.path.expanduser(found.weights)):
