@@ -162,6 +162,25 @@ def all_cases(seed: int = 0) -> list:
     return [*chosen, *cases.huge_cases(), *cases.device_cases(), *files.file_cases()]
 
 
+def try_all(cases: list, trained: Path, seconds: float, jobs: int) -> list[Result]:
+    """Tries the cases in several processes; what is not good is printed as it comes."""
+    files = [trained.parent / f"results{job}.jsonl" for job in range(jobs)]
+    children = []
+    for job, file in enumerate(files):
+        children.append(os.fork())
+        if children[-1]:
+            continue
+        with open(file, "w") as out:
+            for case in cases[job::jobs]:
+                result = try_case(case, trained, seconds)
+                print(json.dumps(dataclasses.asdict(result)), file=out, flush=True)
+                if result.verdict != "good":
+                    print(f"{result.verdict}: {case.title}\n    {result.line[:300]}", flush=True)
+        os._exit(0)
+    assert all(os.waitpid(child, 0)[1] == 0 for child in children)
+    return [Result(**json.loads(line)) for file in files for line in file.read_text().splitlines()]
+
+
 def prepare_imports() -> None:
     """Imports what the modes import, and starts no thread and no JAX backend."""
     import matplotlib.pyplot  # noqa: F401
@@ -187,6 +206,7 @@ def main() -> int:
     parser.add_argument("--sample", type=int, help="so many cases, chosen at random")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--seconds", type=float, default=SECONDS)
+    parser.add_argument("--jobs", type=int, default=2, help="processes that try cases at once")
     options = parser.parse_args()
     os.chdir(ROOT)
     prepare_imports()
@@ -201,13 +221,7 @@ def main() -> int:
         trained = place / "run"
         made = run_forked([*TINY, f"--workdir={trained}"], "cpu", place, 300.0)
         assert made[0] == 0, made
-        results = []
-        for case in cases:
-            results.append(try_case(case, trained, options.seconds))
-            if results[-1].verdict != "good":
-                print(
-                    f"{results[-1].verdict}: {case.title}\n    {results[-1].line[:300]}", flush=True
-                )
+        results = try_all(cases, trained, options.seconds, options.jobs)
     counts = collections.Counter(result.verdict for result in results)
     print(f"{len(results)} cases: {', '.join(f'{n} {what}' for what, n in counts.most_common())}")
     if options.json:
@@ -215,7 +229,9 @@ def main() -> int:
         from comparison_summary import write_json
 
         content = {"conditions": conditions(), "counts": counts}
-        write_json(options.json, {**content, "results": [dataclasses.asdict(r) for r in results]})
+        write_json(
+            Path(options.json), {**content, "results": [dataclasses.asdict(r) for r in results]}
+        )
     return 0 if set(counts) <= {"good"} else 1
 
 

@@ -187,6 +187,9 @@ def _check_complete(config: ConfigDict) -> None:
 
 
 def _check_data(found: Data) -> None:
+    for key in ("name", "split"):
+        if not getattr(found, key) and not found.domains:
+            raise ValueError(f"config.data.{key} is empty: give one")
     if found.channels == 2:
         raise ValueError("config.data.channels must be 0, 1 or 3, not 2")
     if len(found.image_shape) not in (0, 2):

@@ -93,6 +93,7 @@ def test_a_config_that_cannot_be(command_line, tiny, tmp_path, arguments, parts)
         (["--mode=evaluate", "--distributed"], ["--distributed is for --mode=train"]),
         (["--workdri=x"], ["workdri", "workdir"]),
         (["train"], ["unknown argument 'train'"]),
+        (["--flagfile=nowhere"], ["nowhere", "No such file"]),
         (["--workdir=x"], ["--mode=train needs --config"]),
         (["--config.steps=3"], ["--config.steps needs a --config"]),
         (["--config=configs/vanilla_mnist.py"], ["--mode=train needs --workdir"]),

@@ -224,6 +224,7 @@ def test_without_an_extractor_the_search_is_left_out(page, monkeypatch):
     [
         ({"neighbor_images": -1}, "neighbor_images=-1"),
         ({"neighbor_images": 1}, "at least 2"),
+        ({"neighbor_images": 0, "weights": "w"}, "--weights has no effect"),
         ({"seed": -1}, "seed"),
         ({"extractor": "inceptoin"}, "did you mean 'inception'"),
         ({"output": "page.pdf"}, "a report is a .html"),
@@ -245,6 +246,8 @@ def test_only_a_folder_without_a_run_or_a_missing_step_is_refused(run, tmp_path,
         report([run, run])
     with pytest.raises(CheckpointError, match="no checkpoint of step 3"):
         report([run], step=3)
+    with pytest.raises(FileNotFoundError, match="there is no file of weights nowhere"):
+        report([run], weights="nowhere")
 
 
 def test_an_output_that_exists_is_refused_before_the_work(run, tmp_path):
