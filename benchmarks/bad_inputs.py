@@ -14,6 +14,7 @@ everything, with 20 seconds and 4 GiB. It is to end with status 2 and one line t
 import argparse
 import collections
 import dataclasses
+import json
 import os
 import random
 import resource
@@ -168,17 +169,29 @@ def try_all(cases: list, trained: Path, seconds: float, jobs: int) -> list[Resul
     children = []
     for job, file in enumerate(files):
         children.append(os.fork())
-        if children[-1]:
-            continue
+        if not children[-1]:
+            _work(cases[job::jobs], file, trained, seconds)
+    assert all(os.waitpid(child, 0)[1] == 0 for child in children)
+    lines = [line for file in files for line in file.read_text().splitlines()]
+    return [Result(**json.loads(line)) for line in lines]
+
+
+def _work(cases: list, file: Path, trained: Path, seconds: float) -> None:
+    """What one of the processes does."""
+    status = 1
+    try:
         with open(file, "w") as out:
-            for case in cases[job::jobs]:
+            for case in cases:
                 result = try_case(case, trained, seconds)
                 print(json.dumps(dataclasses.asdict(result)), file=out, flush=True)
                 if result.verdict != "good":
                     print(f"{result.verdict}: {case.title}\n    {result.line[:300]}", flush=True)
-        os._exit(0)
-    assert all(os.waitpid(child, 0)[1] == 0 for child in children)
-    return [Result(**json.loads(line)) for file in files for line in file.read_text().splitlines()]
+        status = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        os._exit(status)
 
 
 def prepare_imports() -> None:
