@@ -27,5 +27,8 @@ def __getattr__(name: str) -> Any:
     try:
         from gan_jax.runs import trained
     except ModuleNotFoundError as error:
-        raise ImportError(f"gan_jax.{name}: {error}; pip install 'gan_jax[train]'") from error
+        if "pip install" in str(error):
+            raise
+        message = f"gan_jax.{name}: {error}; pip install 'gan_jax[train]'"
+        raise ModuleNotFoundError(message, name=error.name) from None
     return getattr(trained, name)

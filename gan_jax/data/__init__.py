@@ -7,6 +7,13 @@ with feed.chunks(data.calls(0, 1000, 10), lambda step: step * feed.examples_per_
         inputs["arrays"]["image"]  # uint8 [steps, updates, 64, 32, 32, 3]
 """
 
+try:
+    import PIL  # noqa: F401  # reads images
+    import tqdm  # noqa: F401  # shows how far it is
+except ModuleNotFoundError as error:
+    message = f"gan_jax.data: {error}; pip install 'gan_jax[train]'"
+    raise ModuleNotFoundError(message, name=error.name) from None
+
 from gan_jax.data.batch import make_prepare
 from gan_jax.data.cache import cache_directory
 from gan_jax.data.classes import CLASS_GROUPS, class_labels

@@ -271,7 +271,7 @@ def benchmark(
     )
     chosen = [_chosen(config, *choice) for choice in choices]
     streams = synthetic_data(config) if synthetic else None
-    steps = config.steps_per_call or (2 if jax.default_backend() == "cpu" else 50)
+    steps = config.steps_per_call or (1 if jax.default_backend() == "cpu" else 50)
     cases = []
     for one in chosen:
         cases.append(make_case(one, steps=steps, streams=streams))
