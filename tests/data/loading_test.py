@@ -294,7 +294,7 @@ def test_domains_are_streams_of_their_images(folder, pairs, cache_dir):
 def test_a_file_that_could_not_be_read_is_read_another_time(
     folder, cache_dir, caplog, monkeypatch, failures
 ):
-    read, left = decoding._open, [failures]
+    read, left = decoding.open_image, [failures]
 
     def fail_at_first(encoded):
         if encoded.name == "1.PNG" and left[0]:
@@ -302,7 +302,7 @@ def test_a_file_that_could_not_be_read_is_read_another_time(
             raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
         return read(encoded)
 
-    monkeypatch.setattr(decoding, "_open", fail_at_first)
+    monkeypatch.setattr(decoding, "open_image", fail_at_first)
     # Once is not noticed; what fails again is left out this time, and not the next.
     assert len(load(folder, cache_dir, channels=3)) == (9 if failures == 1 else 8)
     assert ("skipped 1 of 9" in caplog.text) == (failures == 2)
