@@ -5,7 +5,7 @@
 starts the program once for each of over a thousand command lines with something wrong in it: flags
 and keys with values from outside of their declared types, ranges and choices, damaged files, absent
 devices, sizes without end. Each runs in a process of its own, forked from one that has imported
-everything, with 20 seconds and 4 GiB. It is to end with status 2 and one line that begins with
+everything, with 20 seconds (`--seconds`, more on a busy machine) and 4 GiB. It is to end with status 2 and one line that begins with
 "error: ", and to leave the run's folder and a new one as they were. The exit status is 0 if all do.
 `--only=TEXT` tries those whose title has it, `--kind=flag` (key, file, device) those of a kind,
 `--sample=N` so many chosen at random.
@@ -44,6 +44,7 @@ class Result:
     verdict: str
     status: int
     seconds: float
+    cpu_seconds: float
     line: str
 
 
@@ -80,22 +81,26 @@ def verdict(
 
 def run_forked(
     arguments, platforms: str, place: Path, seconds: float
-) -> tuple[int | None, str, str]:
-    """Runs a command line in a child: its status (None if it ran too long), stdout and stderr."""
+) -> tuple[int | None, str, str, float]:
+    """Runs a command line in a child: its status (None if it ran too long), stdout and stderr.
+
+    The fourth is the CPU time that it took, in seconds.
+    """
     files = [place / "out", place / "err"]
     pid = os.fork()
     if pid == 0:
         _child(arguments, platforms, place, files)
     end = time.monotonic() + seconds
-    done, status = os.waitpid(pid, os.WNOHANG)
+    done, status, usage = os.wait4(pid, os.WNOHANG)
     while not done and time.monotonic() < end:
         time.sleep(0.01)
-        done, status = os.waitpid(pid, os.WNOHANG)
+        done, status, usage = os.wait4(pid, os.WNOHANG)
     if not done:
         os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
+        _, _, usage = os.wait4(pid, 0)
     texts = [file.read_text(errors="replace") if file.exists() else "" for file in files]
-    return (os.waitstatus_to_exitcode(status) if done else None), *texts
+    taken = usage.ru_utime + usage.ru_stime
+    return (os.waitstatus_to_exitcode(status) if done else None), texts[0], texts[1], taken
 
 
 def _child(arguments, platforms: str, place: Path, files: list[Path]) -> None:
@@ -137,7 +142,7 @@ def try_case(case, trained: Path, seconds: float) -> Result:
         for word, path in words.items():
             arguments = [argument.replace(word, path) for argument in arguments]
         begin = time.monotonic()
-        status, out, err = run_forked(arguments, case.platforms, place, seconds)
+        status, out, err, cpu = run_forked(arguments, case.platforms, place, seconds)
         taken = time.monotonic() - begin
         after = contents(run), contents(empty)
         unchanged = all(new.items() >= old.items() for old, new in zip(before, after, strict=True))
@@ -148,7 +153,7 @@ def try_case(case, trained: Path, seconds: float) -> Result:
             else verdict(status, out, err, warns=case.warns, unchanged=unchanged, name=case.name)
         )
     line = next((line for line in reversed(err.splitlines()) if line.strip()), "")
-    return Result(case.title, case.kind, found, -9 if status is None else status, taken, line)
+    return Result(case.title, case.kind, found, -9 if status is None else status, taken, cpu, line)
 
 
 def all_cases(seed: int = 0) -> list:
@@ -241,7 +246,11 @@ def main() -> int:
         from compare import conditions
         from comparison_summary import write_json
 
-        content = {"conditions": conditions(), "counts": counts}
+        content = {
+            "conditions": conditions(),
+            "seconds_allowed": options.seconds,
+            "counts": counts,
+        }
         write_json(
             Path(options.json), {**content, "results": [dataclasses.asdict(r) for r in results]}
         )

@@ -106,8 +106,6 @@ def _check(options: generated.Options) -> None:
     check_name("extractor", options.extractor, metrics.EXTRACTORS)
     if options.weights is not None and options.neighbor_images == 0:
         raise ValueError("--weights has no effect with --neighbor_images=0: leave it out")
-    if options.weights is not None and not Path(options.weights).expanduser().is_file():
-        raise FileNotFoundError(f"there is no file of weights {options.weights}: give one, or none")
 
 
 def _check_output(output: Path) -> None:

@@ -246,8 +246,6 @@ def test_only_a_folder_without_a_run_or_a_missing_step_is_refused(run, tmp_path,
         report([run, run])
     with pytest.raises(CheckpointError, match="no checkpoint of step 3"):
         report([run], step=3)
-    with pytest.raises(FileNotFoundError, match="there is no file of weights nowhere"):
-        report([run], weights="nowhere")
 
 
 def test_an_output_that_exists_is_refused_before_the_work(run, tmp_path):
