@@ -5,8 +5,9 @@
 starts the program once for each of over a thousand command lines with something wrong in it: flags
 and keys with values from outside of their declared types, ranges and choices, damaged files, absent
 devices, sizes without end. Each runs in a process of its own, forked from one that has imported
-everything, with 20 seconds (`--seconds`, more on a busy machine) and 4 GiB. It is to end with status 2 and one line that begins with
-"error: ", and to leave the run's folder and a new one as they were. The exit status is 0 if all do.
+everything, with 20 seconds (`--seconds`, more on a busy machine) and 4 GiB. It is to end with
+status 2 and one line that begins with "error: ", and to leave the run's folder and a new one as
+they were. The exit status is 0 if all do.
 `--only=TEXT` tries those whose title has it, `--kind=flag` (key, file, device) those of a kind,
 `--sample=N` so many chosen at random.
 """
