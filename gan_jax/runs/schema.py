@@ -73,7 +73,7 @@ _CONFIG: Mapping[str, Form] = {
     "name": TEXT,
     "steps": _COUNT,
     "batch_size": Whole(1, 2**31 - 1),
-    "seed": Whole(),
+    "seed": Whole(0, 2**32 - 1),
     "precision": TEXT,
     "parallel": TEXT,
     "steps_per_call": _COUNT,
