@@ -28,6 +28,7 @@ from configs import common
 from gan_jax import files, telemetry
 from gan_jax.checkpoint import leaves
 from gan_jax.checkpoint.errors import DamagedError, damaged_if_unreadable
+from gan_jax.checkpoint.record import verify_record
 from gan_jax.data.tfrecord import TFRecords
 from gan_jax.evaluation import results
 from gan_jax.images import open_images
@@ -97,7 +98,7 @@ def _read_image(path: pathlib.Path) -> None:
 def _read_record(path: pathlib.Path) -> None:
     try:
         with damaged_if_unreadable():
-            record = leaves.verify_record(7, json.loads(path.read_bytes()))
+            record = verify_record(7, json.loads(path.read_bytes()))
     except DamagedError as error:  # Its checkpoint is passed over, with this line.
         raise ValueError(str(error)) from None
     names = leaves.select(None, record, partial=True)

@@ -15,43 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from gan_jax.checkpoint.errors import CheckpointError, DamagedError
-from gan_jax.untrusted import (
-    MAX_DEPTH,
-    NULL,
-    TEXT,
-    Anything,
-    Either,
-    Keys,
-    ListOf,
-    MapOf,
-    Of,
-    Whole,
-)
+from gan_jax.checkpoint.record import FORMAT, Record, checksum_of_json
 
 PyTree = Any
-Record = dict[str, Any]
-
-FORMAT = 1
-_SHORT = Of("a short string", lambda v: TEXT.holds(v) and len(v) <= 100)
-_PATH = ListOf(_SHORT, MAX_DEPTH)
-_LEAF = Keys(
-    {
-        "path": _PATH,
-        "shape": ListOf(Whole(0, 2**40), MAX_DEPTH),
-        "dtype": _SHORT,
-        "crc32": Whole(0, 2**32 - 1),
-        "key": Either((_SHORT, NULL)),
-    }
-)
-_RECORD = Keys(
-    {
-        "format": Whole(),
-        "step": Whole(0, 2**53),
-        "progress": Anything(),
-        "leaves": MapOf(_LEAF),
-        "empty": ListOf(_PATH),
-    }
-)
 
 
 def describe(step: int, state: PyTree, progress: Mapping[str, Any]) -> tuple[PyTree, Record]:
@@ -100,32 +66,7 @@ def describe(step: int, state: PyTree, progress: Mapping[str, Any]) -> tuple[PyT
         "leaves": leaves,
         "empty": empty,
     }
-    return arrays, json.loads(json.dumps(body | {"crc32": _checksum_of_json(body)}))
-
-
-def verify_record(step: int, record: Record) -> Record:
-    """Returns the record of a checkpoint if it is as ``describe`` wrote it.
-
-    Args:
-      step: The step that was asked for.
-      record: The record as it was read.
-
-    Raises:
-      DamagedError: If it is not, or is of a format that this version does not read.
-      ValueError: If it has another form than any record.
-    """
-    _RECORD.check(record, "its record")
-    body = {key: value for key, value in record.items() if key != "crc32"}
-    if record.get("crc32") != _checksum_of_json(body) or record["step"] != step:
-        raise DamagedError("its record does not match its checksum")
-    if record["format"] != FORMAT:
-        raise DamagedError(f"its format is {record['format']}, this version reads {FORMAT}")
-    places = {tuple(leaf["path"]) for leaf in record["leaves"].values()}
-    for name, leaf in record["leaves"].items():
-        path = tuple(leaf["path"])
-        if "/".join(path) != name or any(path[:n] in places for n in range(len(path))):
-            raise DamagedError("the names of its leaves are not those of their places")
-    return record
+    return arrays, json.loads(json.dumps(body | {"crc32": checksum_of_json(body)}))
 
 
 def select(template: PyTree | None, record: Record, *, partial: bool) -> list[str]:
@@ -322,7 +263,3 @@ def _put(tree: dict[str, Any], path, value: Any) -> None:
 
 def _checksum(array: np.ndarray) -> int:
     return zlib.crc32(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
-
-
-def _checksum_of_json(body: Mapping[str, Any]) -> int:
-    return zlib.crc32(json.dumps(body, sort_keys=True).encode())

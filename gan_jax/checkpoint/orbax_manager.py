@@ -6,7 +6,7 @@ import logging as python_logging
 import os
 import pathlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import jax
@@ -14,8 +14,12 @@ import numpy as np
 import orbax.checkpoint as ocp
 from absl import logging
 
+from gan_jax.checkpoint.errors import DamagedError
+from gan_jax.untrusted import read_bytes
+
 Manager: TypeAlias = ocp.CheckpointManager
 TEMPORARY = ".orbax-checkpoint-tmp"  # In the name of a checkpoint that is not committed.
+_MAX_RECORD_BYTES = 1 << 28
 _STATE, _RECORD = "state", "record"  # The items of a checkpoint, each a sub-folder.
 
 
@@ -59,15 +63,19 @@ def write(manager: Manager, step: int, arrays: Any, record: dict[str, Any]) -> N
     manager.save(step, args=ocp.args.Composite(**items), force=True)
 
 
-def read_arrays(folder: pathlib.Path, wanted: dict[str, Any]) -> dict[str, Any]:
+def read_arrays(
+    folder: pathlib.Path, wanted: dict[str, Any], shapes: Mapping[str, Sequence[int]]
+) -> dict[str, Any]:
     """Reads some of the arrays of one checkpoint, and nothing of the others.
 
     Starts no thread that outlives the call, and waits for no other process.
 
     Args:
       folder: Folder of the checkpoint.
-      wanted: Nested dicts as they were given to `write`, of the wanted arrays alone, with anything
-        in the arrays' places.
+      wanted: Nested dicts as they were given to `write`, of the wanted arrays alone, with their
+        names in the arrays' places.
+      shapes: The shapes that they must have, by name. Files that claim others are not read: they
+        might claim more than the memory holds.
 
     Returns:
       The same nested dicts of NumPy arrays; anything is raised if the files are damaged.
@@ -78,15 +86,26 @@ def read_arrays(folder: pathlib.Path, wanted: dict[str, Any]) -> dict[str, Any]:
     arguments = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), wanted)
     # Orbax's StandardCheckpointHandler, which wrote them, can only read all.
     with contextlib.closing(ocp.PyTreeCheckpointHandler()) as handler:
+        _check_shapes(handler.metadata(folder / _STATE).tree, wanted, shapes)
         return handler.restore(
             folder / _STATE,
             args=ocp.args.PyTreeRestore(wanted, restore_args=arguments, partial_restore=True),
         )
 
 
+def _check_shapes(
+    found: Mapping[str, Any], wanted: Mapping[str, Any], shapes: Mapping[str, Sequence[int]]
+) -> None:
+    for key, part in wanted.items():
+        if isinstance(part, dict):
+            _check_shapes(found[key], part, shapes)
+        elif tuple(found[key].shape) != tuple(shapes[part]):
+            raise DamagedError(f"{part} is missing or has another shape")
+
+
 def read_record(folder: pathlib.Path) -> Any:
     """Returns the JSON record of one checkpoint; raises anything if it is damaged."""
-    return json.loads((folder / _RECORD / "metadata").read_bytes())
+    return json.loads(read_bytes(folder / _RECORD / "metadata", most=_MAX_RECORD_BYTES))
 
 
 def barrier(name: str) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from gan_jax.checkpoint import errors, files, leaves, orbax_manager
 from gan_jax.checkpoint.errors import CheckpointError, DamagedError
+from gan_jax.checkpoint.record import Record, verify_record
 
 PyTree = Any
 T = TypeVar("T")
@@ -64,7 +65,7 @@ def newest(
     )
 
 
-def read_record(folder: pathlib.Path) -> leaves.Record:
+def read_record(folder: pathlib.Path) -> Record:
     """Returns the record of one checkpoint, without reading an array.
 
     Args:
@@ -74,12 +75,12 @@ def read_record(folder: pathlib.Path) -> leaves.Record:
       DamagedError: If it cannot be read, or is not what was saved.
     """
     with errors.damaged_if_unreadable():
-        return leaves.verify_record(int(folder.name), orbax_manager.read_record(folder))
+        return verify_record(int(folder.name), orbax_manager.read_record(folder))
 
 
 def read_arrays(
     folder: pathlib.Path, template: PyTree | None, *, partial: bool
-) -> tuple[leaves.Record, dict[str, np.ndarray]]:
+) -> tuple[Record, dict[str, np.ndarray]]:
     """Returns the record of one checkpoint and the arrays {name: array} that are asked for.
 
     Args:
@@ -96,7 +97,8 @@ def read_arrays(
     record = read_record(folder)
     names = leaves.select(template, record, partial=partial)
     with errors.damaged_if_unreadable():
-        arrays = orbax_manager.read_arrays(folder, leaves.stored(record, names))
+        shapes = {name: record["leaves"][name]["shape"] for name in names}
+        arrays = orbax_manager.read_arrays(folder, leaves.stored(record, names), shapes)
         return record, leaves.verify(record, names, arrays)
 
 

@@ -107,7 +107,7 @@ class _Settings(Form):
             TEXT.check(value, key)
 
 
-# Runs of other versions may lack some; see `missing_key`.
+# Runs of other versions may lack some; see `setup.check_complete`.
 CONFIG = Keys({"family": TEXT, "model": MapOf(_Settings())}, _CONFIG)
 
 _ARRAY = Keys({"shape": ListOf(_SIDE, 3), "num_classes": Whole(0, 2**31 - 1)})
@@ -146,23 +146,6 @@ def read(file: Path) -> dict[str, Any]:
     _check_keys(content["config"], "config")
     _check_streams(content["data"])
     return content
-
-
-def missing_key(config: Mapping[str, Any]) -> str:
-    """The first key that a config lacks and this version reads, as "config.seed"; or nothing.
-
-    Args:
-      config: The config of a run, nested.
-    """
-    for prefix, group, forms in (
-        ("config", config, _CONFIG),
-        ("config.data", config.get("data", {}), _DATA),
-        ("config.evaluate", config.get("evaluate", {}), _EVALUATE),
-    ):
-        for key in forms:
-            if key not in group:
-                return f"{prefix}.{key}"
-    return ""
 
 
 def _check_keys(group: Mapping[str, Any], key: str) -> None:

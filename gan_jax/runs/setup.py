@@ -12,8 +12,9 @@ import jax
 from ml_collections import ConfigDict
 
 from gan_jax import core, data, gans, telemetry
+from gan_jax.gans.settings import flat
 from gan_jax.names import check_name
-from gan_jax.runs import memory, schema, settings
+from gan_jax.runs import memory, settings
 from gan_jax.runs.workdir import DataInfo
 from gan_jax.untrusted import shown
 
@@ -76,11 +77,15 @@ def check_complete(config: ConfigDict, path: str | Path) -> None:
     Raises:
       ValueError: Naming the first key that is missing.
     """
-    if key := schema.missing_key(config.to_dict()):
-        raise ValueError(
-            f"workdir {path}: the run's config.json is not of this version of gan_jax ({key} is "
-            "missing): add what it lacks, as configs/common.py explains it"
-        )
+    for key in ("model", *(name for name, _ in flat(settings.RunSettings()))):
+        group: Any = config
+        for part in key.split("."):
+            if part not in group:
+                raise ValueError(
+                    f"workdir {path}: the run's config.json is not of this version of gan_jax "
+                    f"(config.{key} is missing): add what it lacks, as --mode=show explains it"
+                )
+            group = group[part]
 
 
 def reader_config(config: ConfigDict, *, trusted: bool) -> ConfigDict:

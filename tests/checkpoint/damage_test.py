@@ -7,8 +7,10 @@ import shutil
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import tensorstore
 
 from gan_jax.checkpoint import Checkpointer, CheckpointError, leaves, orbax_manager
+from gan_jax.checkpoint.record import checksum_of_json
 
 
 @pytest.fixture(scope="module")
@@ -73,8 +75,8 @@ def test_damaged_newest_falls_back_and_is_set_aside(
 def test_arrays_that_do_not_match_their_record_are_not_used(folder, monkeypatch):
     read = orbax_manager.read_arrays
 
-    def read_wrong(checkpoint, wanted):
-        arrays = read(checkpoint, wanted)
+    def read_wrong(checkpoint, wanted, shapes):
+        arrays = read(checkpoint, wanted, shapes)
         if checkpoint.name == "3":
             arrays["x"][1] = 5
         return arrays
@@ -88,7 +90,7 @@ def test_arrays_that_do_not_match_their_record_are_not_used(folder, monkeypatch)
 def test_a_checkpoint_of_another_format_is_not_used(folder):
     record = leaves.describe(3, {"x": jnp.ones(3)}, {})[1]
     body = {key: value for key, value in record.items() if key != "crc32"} | {"format": 99}
-    body["crc32"] = leaves._checksum_of_json(body)
+    body["crc32"] = checksum_of_json(body)
     (folder / "3" / "record" / "metadata").write_text(json.dumps(body))
     with pytest.raises(CheckpointError, match="its format is 99, this version reads 1"):
         Checkpointer(folder).progress(3)
@@ -101,3 +103,32 @@ def test_all_damaged_is_one_line(folder, data_file, flip_a_bit):
         Checkpointer(folder).restore()
     assert "\n" not in str(caught.value)
     assert sorted(os.listdir(folder)) == ["1", "2", "3"]
+
+
+def test_an_array_that_claims_a_shape_of_its_own_is_not_read(tmp_path):
+    with Checkpointer(tmp_path) as checkpointer:
+        checkpointer.save(1, {"a": np.ones(3, np.float32)}, {})
+    (tmp_path / "1" / "checksums.json").unlink()
+    spec = {
+        "driver": "zarr",
+        "kvstore": {"driver": "ocdbt", "base": f"file://{tmp_path}/1/state", "path": "a/"},
+        "metadata": {"shape": [2**50], "dtype": "<f4", "chunks": [2**20]},
+    }
+    tensorstore.open(spec, create=True, delete_existing=True).result()
+    with (
+        Checkpointer(tmp_path) as checkpointer,
+        pytest.raises(CheckpointError, match="1: a is missing or has another shape"),
+    ):
+        checkpointer.restore({"a": np.ones(3, np.float32)})
+
+
+def test_a_fifo_in_a_checkpoint_is_not_waited_for(tmp_path):
+    with Checkpointer(tmp_path) as checkpointer:
+        checkpointer.save(1, {"a": np.ones(3, np.float32)}, {})
+    (tmp_path / "1" / "record" / "metadata").unlink()
+    os.mkfifo(tmp_path / "1" / "record" / "metadata")
+    with (
+        Checkpointer(tmp_path) as checkpointer,
+        pytest.raises(CheckpointError, match="record/metadata is a fifo, not a file"),
+    ):
+        checkpointer.restore({"a": np.ones(3, np.float32)})
