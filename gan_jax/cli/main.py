@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import faulthandler
 import logging as python_logging
@@ -15,9 +16,31 @@ from collections.abc import Sequence
 
 def run() -> None:
     """Runs the command line of this process and exits with its status."""
+    _open_standard_streams()
     with contextlib.suppress(Exception):  # Where stderr is no file.
         faulthandler.enable()
-    sys.exit(main(sys.argv))
+    status = 1  # Of an error that is raised.
+    # Registered before the others it runs after them. What is left is to take down the modules of
+    # XLA and TensorFlow one by one, which takes a second or more and frees what the system frees.
+    atexit.register(lambda: _leave(status))
+    status = main(sys.argv)
+    sys.exit(status)
+
+
+def _open_standard_streams() -> None:
+    """Opens those that the process was started without, or a file of a run would take the place."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # Takes the lowest number that is free.
+
+
+def _leave(status: int) -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
+    os._exit(status)
 
 
 def main(argv: Sequence[str]) -> int:

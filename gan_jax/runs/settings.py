@@ -130,7 +130,7 @@ class RunSettings:
         choices=MODES,
     )
     steps_per_call: int = setting(
-        0, "Steps sent to the device at once; 0: 10 on CPU, 50 elsewhere.", least=0
+        0, "Steps sent to the device at once; 0: what takes half a second.", least=0
     )
     log_every: int = setting(100, "Steps between two lines of the log.", least=1)
     sample_every: int = setting(1_000, "Steps between two grids of samples, 0 for none.", least=0)

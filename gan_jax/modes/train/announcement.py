@@ -43,6 +43,14 @@ def announce_pace(pace: Pace, left: int) -> None:
     )
 
 
+def announce_early_stop(step: int) -> None:
+    """Prints why the run ends before its last step."""
+    telemetry.say(
+        f"stopped after step {step}, because the score has not improved; "
+        "config.evaluate.stop=False trains on"
+    )
+
+
 def about(seconds: float) -> str:
     """A length of time in the two largest units that say something: "2 h 6 min", "41 s"."""
     minutes = round(seconds / 60)

@@ -13,7 +13,7 @@ from gan_jax import core, data, telemetry
 from gan_jax.checkpoint import Checkpointer
 from gan_jax.files import write_json_atomically
 from gan_jax.modes.train import events
-from gan_jax.modes.train.announcement import announce, announce_pace
+from gan_jax.modes.train.announcement import announce, announce_early_stop, announce_pace
 from gan_jax.modes.train.checks import check_finite_params, check_step
 from gan_jax.modes.train.grids import Grids
 from gan_jax.modes.train.interrupt import Interrupt
@@ -168,10 +168,7 @@ class _Loop:
             self._choose(self.experiment.phases[index])
             self._train_phase(start, start + self.phase.steps, resident)
         if self.main and self._stopped_early() and self.step < self.experiment.steps:
-            telemetry.say(
-                f"stopped after step {self.step}, because the score has not improved; "
-                "config.evaluate.stop=False trains on"
-            )
+            announce_early_stop(self.step)
 
     def _choose(self, phase: core.Phase) -> None:
         if phase is not self.phase:
