@@ -5,6 +5,7 @@ import io
 import json
 import os
 import platform
+import shutil
 import socket
 import subprocess
 
@@ -116,6 +117,21 @@ def test_its_data_is_neither_downloaded_nor_looked_up(
     assert status == 2
     assert len(err.splitlines()) == 1
     assert message in err
+    assert listing(tmp_path) == before
+    assert not guarded
+
+
+def test_two_of_them_are_compared(hostile, guarded, short_plotly, tmp_path):
+    other = tmp_path / "other" / "run"
+    fifo = shutil.ignore_patterns("step_00000009.png")
+    shutil.copytree(hostile, other, symlinks=True, ignore=fifo)
+    before = listing(tmp_path)
+    output = hostile / "comparison.html"
+    status, _, err = call(
+        "--mode=report", f"--workdir={hostile}", f"--compare={other}", f"--output={output}"
+    )
+    assert (status, err) == (0, "")
+    assert "<script>window.attacked" not in output.read_text()
     assert listing(tmp_path) == before
     assert not guarded
 
