@@ -43,6 +43,8 @@ def guarded(tmp_path, monkeypatch):
         (tmp_path / name).mkdir()
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home" / "cache"))
+    # Made where matplotlib is first imported, whatever is read.
+    monkeypatch.setenv("MPLCONFIGDIR", str(tmp_path / "home" / "cache" / "matplotlib"))
     monkeypatch.delenv("TFDS_DATA_DIR", raising=False)
     monkeypatch.chdir(tmp_path / "here")
     return tried
