@@ -61,5 +61,5 @@ def test_the_decay_may_be_a_function_of_the_step(warmup):
 
 @pytest.mark.parametrize("decay", [1.0, -0.1, float("nan")])
 def test_errors(decay):
-    with pytest.raises(ValueError, match=rf"decay must lie in \[0, 1\), not {decay}"):
+    with pytest.raises(ValueError, match=f"decay must be at least 0 and below 1, not {decay:g}"):
         core.Ema(decay, ("gen",))
