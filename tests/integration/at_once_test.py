@@ -55,11 +55,13 @@ def alone(run_program, pairs, tmp_path_factory):
 def test_one_of_two_trains_in_a_folder_and_keeps_its_best(run_program, pairs, alone, tmp_path):
     run = tmp_path / "run"
     ended = run_program.at_once((train(run, pairs),), (train(run, pairs),))
-    assert sorted(status for status, _ in ended) == [0, 2]
-    refused = next(outcome for status, outcome in ended if status)
-    (line,) = refused.err.splitlines()
-    assert line.startswith(f"error: workdir {run} is in use by process ")
-    assert line.endswith(": wait for it to end, stop it, or give another --workdir")
+    refused = [outcome for status, outcome in ended if status]
+    # On a busy machine the second may begin once the first is done.
+    assert len(refused) == 1 - sum("all 24 steps are done" in one.out for _, one in ended)
+    for outcome in refused:
+        (line,) = outcome.err.splitlines()
+        assert line.startswith(f"error: workdir {run} is in use by process ")
+        assert line.endswith(": wait for it to end, stop it, or give another --workdir")
     program.assert_same_run(run, alone)
     program.assert_same_run(run, alone, folder="checkpoint_best")
     assert not list(run.glob(".lock*"))
