@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import sys
 import threading
@@ -21,7 +22,7 @@ from gan_jax import telemetry
 # Ctrl-C, a batch system or `kill`, and a terminal that was closed.
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # Some programs pass a signal on that this process has had already (`timeout` signals its child and
-# then the group): within so many seconds it is one request.
+# then the group): what comes within so many seconds after the answer is the same request.
 _SAME_REQUEST = 0.2
 _LEAVE_SECONDS = 2.0
 
@@ -82,20 +83,23 @@ class Interrupt:
         self.signum = self.signum or signum
 
     def _answer(self, reader: int) -> None:
-        first = None
+        asked = False
         while number := os.read(reader, 1):
-            signum, now = number[0], time.monotonic()
+            signum = number[0]
             if signum not in self._signals:
                 continue
-            if first is None:
-                first = now
+            if not asked:
+                asked = True
                 if signum == signal.SIGHUP:
                     self._leave_terminal()
                 telemetry.say(
                     f"finishing step {self.step}, then saving; again to stop without saving",
                     file=sys.stderr,
                 )
-            elif signum != signal.SIGHUP and now - first > _SAME_REQUEST:
+                time.sleep(_SAME_REQUEST)
+                if select.select([reader], [], [], 0)[0]:
+                    os.read(reader, 1 << 16)
+            elif signum != signal.SIGHUP:
                 telemetry.say(
                     "stopped without saving; the same command goes on from the last checkpoint",
                     file=sys.stderr,
