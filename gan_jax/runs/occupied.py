@@ -21,13 +21,15 @@ class Claim:
     """A folder that this process trains in; does nothing on other processes than the first one.
 
     Attributes:
-      leave: Gives the folder up where the process is to end without leaving the block.
+      leave: Gives the lock back where the process is to end without leaving the block. Other
+        threads may be writing: what is there stays, and a folder without a checkpoint or a log line
+        is free for the next start anyway.
     """
 
-    def __init__(self, where: workdir.Workdir, lock: locks.Lock | None, leave: Callable[[], None]):
-        """Names the folder, its lock (None on other processes), and what gives it up."""
+    def __init__(self, where: workdir.Workdir, lock: locks.Lock | None):
+        """Names the folder and its lock, None on other processes than the first one."""
         self._where, self._lock, self._recorded = where, lock, False
-        self.leave = leave
+        self.leave: Callable[[], None] = lock.release if lock else lambda: None
 
     def confirm(self) -> None:
         """Makes sure, before something is written, that the folder is still this process's.
@@ -67,7 +69,7 @@ def occupied(path: str | Path) -> Iterator[Claim]:
     with contextlib.ExitStack() as stack:
         hold = functools.partial(stack.enter_context, _held(Path(path)))
         lock = processes.by_first_process(hold, None)
-        yield Claim(workdir.Workdir(Path(path)), lock, stack.close)
+        yield Claim(workdir.Workdir(Path(path)), lock)
 
 
 @contextlib.contextmanager
@@ -90,7 +92,7 @@ def _held(path: Path) -> Iterator[locks.Lock]:
 @contextlib.contextmanager
 def _leaving_nothing(where: workdir.Workdir, lock: locks.Lock) -> Iterator[None]:
     """Removes what is new in a folder if the block ends before anything is saved or logged."""
-    before = set(where.path.iterdir())
+    before = set(where.outputs())
     try:
         yield
     finally:
@@ -101,14 +103,13 @@ def _leaving_nothing(where: workdir.Workdir, lock: locks.Lock) -> Iterator[None]
 
 
 def _remove_new(where: workdir.Workdir, before: set[Path]) -> None:
-    if workdir.has_saved(where) or _has_logged(where):
+    if workdir.has_saved(where) or workdir.has_logged(where):
         return
-    for path in set(where.path.iterdir()) - before:
-        if path.name.startswith(where.lock.name):
-            continue  # Of another process that is being refused.
+    new = set(where.outputs()) - before
+    # Last, and alone: without it, what could not be removed would be nobody's.
+    for path in new - {where.config}:
         with contextlib.suppress(OSError):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-
-def _has_logged(where: workdir.Workdir) -> bool:
-    return where.metrics.exists() and where.metrics.stat().st_size > 0
+    if set(where.outputs()) - before == {where.config}:
+        with contextlib.suppress(OSError):
+            where.config.unlink()

@@ -77,11 +77,17 @@ class Workdir:
         """The step of the checkpoint of the best score, where there is one."""
         return Checkpointer(self.best).all_steps()
 
+    def outputs(self) -> list[Path]:
+        """What is there of all that training writes, and nothing that a user put beside it."""
+        folders = (self.samples, self.plots, self.evaluations, self.checkpoints, self.best)
+        files = (self.metrics, self.environment, self.config)
+        there = [path for path in (*folders, *files) if path.exists()]
+        return there + list(self.path.glob("events.out.tfevents.*"))
+
     def remove_outputs(self) -> None:
-        """Removes what a run has left that was ended before it saved anything."""
-        for folder in (self.samples, self.plots, self.evaluations, self.checkpoints):
-            shutil.rmtree(folder, ignore_errors=True)
-        events = self.path.glob("events.out.tfevents.*")
-        for file in (self.metrics, self.environment, *events):
+        """Removes what a run has left that was ended before it saved a checkpoint."""
+        for path in self.outputs():
+            if path in (self.config, self.best):
+                continue
             with contextlib.suppress(OSError):
-                file.unlink()
+                shutil.rmtree(path) if path.is_dir() else path.unlink()

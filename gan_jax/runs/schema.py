@@ -143,9 +143,36 @@ def read(file: Path) -> dict[str, Any]:
       ValueError: In one line: it is not of the form, or contradicts itself; names the key.
     """
     content = read_json(file, CONTENT, most=MAX_BYTES)
+    _check_parts(content)
+    return content
+
+
+def check(content: Mapping[str, Any]) -> None:
+    """Refuses what `read` would refuse, before it is written.
+
+    Args:
+      content: As `read` returns it.
+
+    Raises:
+      ValueError: In one line that names the key.
+    """
+    CONTENT.check(content, "")
+    _check_parts(content)
+
+
+def check_config(config: Mapping[str, Any]) -> None:
+    """The same of the config alone.
+
+    Raises:
+      ValueError: In one line that names the key.
+    """
+    CONFIG.check(config, "config")
+    _check_keys(config, "config")
+
+
+def _check_parts(content: Mapping[str, Any]) -> None:
     _check_keys(content["config"], "config")
     _check_streams(content["data"])
-    return content
 
 
 def _check_keys(group: Mapping[str, Any], key: str) -> None:

@@ -6,6 +6,7 @@ The keys of `config.model` are the settings of the family (`gan_jax.gans`), whic
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -18,6 +19,7 @@ from gan_jax.data.decoding import LAYOUTS
 from gan_jax.evaluation import protocols
 from gan_jax.gans.settings import PRECISIONS, as_dict, flat, read, setting
 from gan_jax.metrics import extractor as extractor_table
+from gan_jax.runs import schema
 
 # What reads no prepared data of tfds, and so no `config.data.dir`.
 WITHOUT_DIR = ("digits", "folder:")
@@ -170,6 +172,8 @@ def check(config: ConfigDict) -> None:
     _check_data(found.data)
     _check_evaluate(found.evaluate)
     gans.read_settings(found.family, dict(model.items()))
+    # What is written as config.json must be read again.
+    schema.check_config(json.loads(json.dumps(config.to_dict())))
 
 
 def _check_complete(config: ConfigDict) -> None:

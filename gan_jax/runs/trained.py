@@ -70,10 +70,13 @@ class TrainedRun:
         Raises:
           ValueError: If there is no such label, if the sampler takes no labels or has no
             truncation, or if a number is out of its range.
-          TypeError: If `count` is no whole number.
+          TypeError: If `count` or `seed` is no whole number, or `truncation` no number.
         """
         if operator.index(count) < 1:
             raise ValueError(f"count must be at least 1, not {count}")
+        seed = operator.index(seed)
+        if truncation is not None and not isinstance(truncation, int | float):
+            raise TypeError(f"truncation must be a number, not {truncation!r}")
         labels = _as_sequence(label)
         if labels and not self.class_names:
             raise ValueError(f"label={label!r}: the run has no labels to choose from")
@@ -127,6 +130,7 @@ def load(
       ValueError: If there is no such sampler, or the run keeps no best checkpoint.
     """
     path = Path(workdir).expanduser()
+    step = None if step is None else operator.index(step)
     found = restored.load(path, step=step, ema=ema, best=best, sampler=sampler)
     return TrainedRun(found, split=split, trusted=trust_workdir)
 
@@ -135,4 +139,7 @@ def _as_sequence(label: str | int | Sequence[str | int] | None) -> Sequence[str 
     if label is None:
         return ()
     # A name may hold a comma.
-    return (label,) if isinstance(label, str | int | np.integer) else tuple(label)
+    labels = (label,) if isinstance(label, str | int | np.integer) else tuple(label)
+    if not labels:
+        raise ValueError(f"label={label!r} names no label: leave it out for those of the data")
+    return labels

@@ -56,6 +56,10 @@ def _plain(config: ConfigDict) -> dict[str, Any]:
     return json.loads(json.dumps(config.to_dict()))
 
 
+def _plain_data(data: DataInfo) -> dict[str, Any]:
+    return json.loads(json.dumps(data.streams))
+
+
 def differences(
     old: dict[str, Any], new: dict[str, Any], *, steps_matter: bool = False
 ) -> dict[str, tuple[Any, Any]]:
@@ -98,14 +102,16 @@ def create_or_resume(
     check(path, config)
     check_data(path, data)
     workdir = Workdir(Path(path))
-    saved = has_saved(workdir)
+    content = {"config": _plain(config), "data": _plain_data(data), "steps_matter": steps_matter}
+    schema.check(content)  # What is written must be read again.
+    # The best checkpoint alone is none to go on from.
+    saved = bool(workdir.steps()) or _is_recorded(workdir)
     if not saved and workdir.config.exists():
         telemetry.say(
             f"the run that was in workdir {path} saved no checkpoint: this one begins at step 0"
         )
         workdir.remove_outputs()
     workdir.path.mkdir(parents=True, exist_ok=True)
-    content = {"config": _plain(config), "data": data.streams, "steps_matter": steps_matter}
     write_json_atomically(workdir.config, {**content, "saved": saved})
     return workdir
 
@@ -123,6 +129,15 @@ def has_saved(workdir: Workdir) -> bool:
     """Whether the run in a folder has ever saved a checkpoint, be it there or not."""
     if workdir.steps() or workdir.best_steps():
         return True
+    return _is_recorded(workdir)
+
+
+def has_logged(workdir: Workdir) -> bool:
+    """Whether the run in a folder has written a line of its log."""
+    return workdir.metrics.exists() and workdir.metrics.stat().st_size > 0
+
+
+def _is_recorded(workdir: Workdir) -> bool:
     return workdir.config.exists() and _records_saved(workdir, _read(workdir.config))
 
 
@@ -142,9 +157,9 @@ def check(path: str | Path, config: ConfigDict) -> None:
         raise WorkdirError(f"workdir {path} is a file: give a folder")
     if workdir.config.exists():
         content = _read(workdir.config)
-        if has_saved(workdir):
+        if has_saved(workdir) or has_logged(workdir):
             _check_same(path, content, config)
-            _check_checkpoints(workdir, content)
+        _check_checkpoints(workdir, content)
     elif workdir.path.is_dir() and not all(map(_is_leftover, workdir.path.iterdir())):
         raise WorkdirError(
             f"workdir {path} is not empty and holds no run (no config.json): give a new folder"
@@ -184,10 +199,10 @@ def check_data(path: str | Path, data: DataInfo) -> None:
       WorkdirError: If the folder holds a run on other data. Nothing in it is touched.
     """
     workdir = Workdir(Path(path))
-    if not workdir.config.exists() or not has_saved(workdir):
+    if not workdir.config.exists() or not (has_saved(workdir) or has_logged(workdir)):
         return
     known = _read(workdir.config)["data"]
-    new = json.loads(json.dumps(data.streams))
+    new = _plain_data(data)
     if list(known) != list(new):
         raise _changed(workdir, "streams", list(known), list(new))
     for stream, description in known.items():

@@ -5,6 +5,7 @@ from ml_collections import ConfigDict
 
 from configs import common
 from gan_jax.files import locks
+from gan_jax.runs import occupied as occupied_room
 from gan_jax.runs import workdir
 from gan_jax.runs.data_info import DataInfo
 from gan_jax.runs.occupied import occupied
@@ -49,28 +50,83 @@ def test_a_start_that_saved_nothing_leaves_nothing(tmp_path, error):
     assert names(tmp_path / "here") == []
 
 
-@pytest.mark.parametrize("moment", ["killed", "logged"])
-def test_a_run_that_saved_nothing_gives_way_to_another_experiment(tmp_path, moment, capsys):
-    if moment == "killed":
-        start(tmp_path)
-        (tmp_path / ".lock").write_text("")  # And a killed process's lock, see locks_test.
-        (tmp_path / ".lock").unlink()
-    else:
+def test_what_a_user_put_into_a_folder_stays_when_a_start_fails(tmp_path):
+    run = tmp_path / "run"
 
-        def fail():
-            with occupied(tmp_path):
-                start(tmp_path).metrics.write_text('{"step": 4, "loss": 1.0}\n')
-                raise FloatingPointError
+    def fail():
+        with occupied(run):
+            start(run)
+            (run / "notes.md").touch()
+            (run / "mine").mkdir()
+            raise FloatingPointError
 
-        with pytest.raises(FloatingPointError):
-            fail()
-    assert "config.json" in names(tmp_path)
+    with pytest.raises(FloatingPointError):
+        fail()
+    assert names(run) == ["mine", "notes.md"]
+
+
+def test_without_its_record_nothing_of_a_run_stays(tmp_path, monkeypatch):
+    def fail():
+        with occupied(tmp_path):
+            start(tmp_path)
+            monkeypatch.setattr(occupied_room.shutil, "rmtree", refuse)
+            raise FloatingPointError
+
+    with pytest.raises(FloatingPointError):
+        fail()
+    assert names(tmp_path) == ["config.json", "samples"]
+    start(tmp_path)
+
+
+def refuse(path, **_):
+    raise OSError(f"{path} is being written")
+
+
+def test_a_run_that_saved_and_logged_nothing_gives_way_to_another_experiment(tmp_path, capsys):
+    start(tmp_path)  # And is killed.
     other = DataInfo({"data": {**STREAM, "identity": "other"}})
     where = start(tmp_path, seed=1, data=other)
     assert "saved no checkpoint: this one begins at step 0" in capsys.readouterr().out
     assert names(where.samples) == ["1.png"]
-    assert not where.metrics.exists()
     assert json.loads(where.config.read_text())["config"]["seed"] == 1
+
+
+def test_a_log_without_a_checkpoint_is_kept_from_another_experiment(tmp_path):
+    def fail():
+        with occupied(tmp_path):
+            start(tmp_path).metrics.write_text('{"step": 4, "loss": 1.0}\n')
+            raise FloatingPointError
+
+    with pytest.raises(FloatingPointError):
+        fail()
+    before = names(tmp_path)
+    assert "metrics.jsonl" in before
+    with pytest.raises(workdir.WorkdirError, match=r"holds another experiment: its config\.seed"):
+        start(tmp_path, seed=1)
+    other = DataInfo({"data": {**STREAM, "identity": "other"}})
+    with pytest.raises(workdir.WorkdirError, match="the data set has changed"):
+        start(tmp_path, data=other)
+    assert names(tmp_path) == before
+    # The same experiment begins again, and writes the same lines.
+    assert not start(tmp_path).metrics.exists()
+
+
+def test_the_best_checkpoint_alone_is_none_to_go_on_from(tmp_path):
+    where = start(tmp_path)
+    (where.best / "4").mkdir(parents=True)
+    for _ in range(2):
+        start(tmp_path)
+        assert not json.loads(where.config.read_text())["saved"]
+        assert names(where.best) == ["4"]
+    with pytest.raises(workdir.WorkdirError, match="holds another experiment"):
+        start(tmp_path, seed=1)
+
+
+def test_what_could_not_be_read_again_is_not_written(tmp_path):
+    info = DataInfo({"my horses": STREAM})
+    with pytest.raises(ValueError, match="must be a name of letters, digits"):
+        start(tmp_path, data=info)
+    assert names(tmp_path) == []
 
 
 def test_the_first_checkpoint_claims_the_folder_and_lost_ones_are_missed(tmp_path):

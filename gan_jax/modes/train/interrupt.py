@@ -92,16 +92,16 @@ class Interrupt:
                 asked = True
                 if signum == signal.SIGHUP:
                     self._leave_terminal()
-                telemetry.say(
-                    f"finishing step {self.step}, then saving; again to stop without saving",
-                    file=sys.stderr,
-                )
+                saving = f"finishing step {self.step}, then saving; again to stop without saving"
+                nothing = "stopping, with nothing to save yet; again to stop at once"
+                telemetry.say(saving if self.step else nothing, file=sys.stderr)
                 time.sleep(_SAME_REQUEST)
                 if select.select([reader], [], [], 0)[0]:
                     os.read(reader, 1 << 16)
             elif signum != signal.SIGHUP:
                 telemetry.say(
-                    "stopped without saving; the same command goes on from the last checkpoint",
+                    "stopped without saving; the same command goes on from the last checkpoint, if "
+                    "there is one",
                     file=sys.stderr,
                 )
                 # It may wait for a file system that does not answer.

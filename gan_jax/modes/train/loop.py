@@ -98,7 +98,9 @@ class _Loop:
         self.metrics, self.grids = telemetry.MetricsLog(where.metrics), Grids(setup, where)
         self.evaluation: PeriodicEvaluation | None = None
         if self.config.evaluate.every:
-            self.evaluation = PeriodicEvaluation(setup, where, progress.get("scores"), self.step)
+            self.evaluation = PeriodicEvaluation(
+                setup, where, progress.get("scores"), self.step, confirm=claim.confirm
+            )
         # What a run without evaluation knows of earlier scores, it hands on.
         self.scores_before = progress.get("scores")
         self.unscored = bool(self.evaluation and progress.get("unscored"))

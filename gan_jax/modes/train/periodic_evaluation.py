@@ -34,7 +34,15 @@ class PeriodicEvaluation:
       finished: Whether the score has not improved for so long that the run is to stop.
     """
 
-    def __init__(self, setup: Setup, where: Workdir, progress: Mapping[str, Any] | None, step: int):
+    def __init__(
+        self,
+        setup: Setup,
+        where: Workdir,
+        progress: Mapping[str, Any] | None,
+        step: int,
+        *,
+        confirm: Callable[[], None] = lambda: None,
+    ):
         """Computes the features of the real images, or reads what is kept of them.
 
         Args:
@@ -42,6 +50,7 @@ class PeriodicEvaluation:
           where: Its folder.
           progress: What `progress` returned when the checkpoint was made that the run resumes.
           step: The step at which the run goes on.
+          confirm: Called on the first process before something is written.
 
         Raises:
           ValueError: As `evaluation.make_evaluator`, or if the game has no sampler.
@@ -53,7 +62,7 @@ class PeriodicEvaluation:
         target = setup.experiment.phases[-1].gan.samplers[setup.experiment.default_sampler].target
         self._sizes = (None, setup.data_info.specs[target].shape[:2])
         self._patience, self._stop = settings.patience, settings.stop
-        self._where = where
+        self._where, self._confirm = where, confirm
         self._chosen: tuple[OfPhase, history.History] | None = None
         processes.by_first_process(lambda: self._begin(setup, progress, step), None)
         self._best = Checkpointer(where.best, keep=1)
@@ -161,6 +170,7 @@ class PeriodicEvaluation:
             seconds=seconds,
             in_training=True,
         )
+        self._confirm()
         results.keep_result(self._where.evaluations, result)
         self._say(step, value)
         return self._history.best_step == step and self._make_room(step, value)
