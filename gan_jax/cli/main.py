@@ -23,7 +23,10 @@ def run() -> None:
     # Registered before the others it runs after them. What is left is to take down the modules of
     # XLA and TensorFlow one by one, which takes a second or more and frees what the system frees.
     atexit.register(lambda: _leave(status))
-    status = main(sys.argv)
+    try:
+        status = main(sys.argv)
+    except SystemExit as ended:  # Of a signal that came before the loop.
+        status = ended.code if isinstance(ended.code, int) else 1
     sys.exit(status)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import json
 import math
 import os
@@ -20,8 +21,12 @@ from typing import Any
 
 import numpy as np
 
+from gan_jax.files.holders import machine
+
 _DAY_SECONDS = 24 * 3600
-_HOST = re.sub(r"[^\w-]", "-", socket.gethostname())[:32]
+# Containers may share a host's name, each with a process 1.
+_HOST = re.sub(r"[^\w-]", "-", socket.gethostname())[:23]
+_HOST += "-" + hashlib.sha256(machine().encode()).hexdigest()[:8]
 _WRITER = re.compile(r"\.(?P<host>[^.]*)\.(?P<pid>\d{1,9})\.[0-9a-f]{8}\.partial$")
 
 
@@ -153,6 +158,8 @@ def remove_abandoned(folder: Path) -> None:
     """Removes the temporary files in a folder whose writers are dead."""
     for temporary in folder.glob(".*.partial"):
         with contextlib.suppress(OSError):
+            if not _WRITER.search(temporary.name):
+                continue  # Another program's.
             if _is_dead(temporary) or time.time() - temporary.stat().st_mtime > _DAY_SECONDS:
                 temporary.unlink()
 

@@ -67,7 +67,9 @@ def read(path: pathlib.Path) -> Holder | None:
 
 def is_running(holder: Holder) -> bool:
     """Whether a holder of this machine still runs; another process may have its number by now."""
-    return start_of(holder.pid) == holder.started
+    found = start_of(holder.pid)
+    # "" is unknown, of then or of now: a process of this number runs.
+    return found is not None and (not found or not holder.started or found == holder.started)
 
 
 @functools.cache

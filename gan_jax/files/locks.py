@@ -52,16 +52,27 @@ class Lock:
         self._path, self._holder = path, holder
         self._ended = threading.Event()
         # A daemon: a process that ends in another way than by `release` does not wait for it.
+        self._checked = time.monotonic()
         self._thread = threading.Thread(target=self._beat, name="lock", daemon=True)
         self._thread.start()
 
     def check(self) -> None:
         """Makes sure that the lock is still this process's, right before something is written.
 
+        A file server that does not answer for a while is waited for: nobody takes a lock over
+        within `DEAD_SECONDS`.
+
         Raises:
           LockLostError: If another process has taken it over, or it was removed.
+          OSError: If it could not be read for too long.
         """
-        found = read(self._path)
+        try:
+            found = read(self._path)
+        except OSError:
+            if time.monotonic() - self._checked > DEAD_SECONDS / 2:
+                raise
+            return
+        self._checked = time.monotonic()
         if found is None or found.token != self._holder.token:
             by = f"{found} took it over" if found else "it was removed"
             raise LockLostError(

@@ -7,7 +7,6 @@ import os
 import pathlib
 import resource
 import signal
-import socket
 import stat
 import subprocess
 import sys
@@ -19,7 +18,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gan_jax.files import array_writer, read_arrays, write_bytes_atomically, write_json_atomically
+from gan_jax.files import (
+    array_writer,
+    atomic,
+    read_arrays,
+    write_bytes_atomically,
+    write_json_atomically,
+)
 from gan_jax.files import arrays as array_files
 
 
@@ -333,7 +338,7 @@ def test_two_writers_at_once(tmp_path):
 
 
 def test_what_a_living_or_a_distant_writer_needs_is_not_removed(tmp_path):
-    host = socket.gethostname().replace(".", "-")[:32]
+    host = atomic._HOST
     with subprocess.Popen([sys.executable, "-c", ""]) as ended:
         ended.wait()
     kept = [
