@@ -103,7 +103,8 @@ def _has_more_bits(image: Image) -> bool:
         return True
     for tile in getattr(image, "tile", ()):
         arguments = tile[3] if isinstance(tile[3], tuple) else (tile[3],)
-        if any(isinstance(one, str) and ";16" in one for one in arguments):
+        # A BMP of 16 bits per pixel has five or six per channel.
+        if any(isinstance(o, str) and ";16" in o and o != "BGR;16" for o in arguments):
             return True
         if tile[0].startswith("ppm") and isinstance(arguments[-1], int) and arguments[-1] > 255:
             return True

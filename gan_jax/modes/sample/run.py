@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -73,7 +74,9 @@ def sample_run(
     )
     if output is None:
         workdir.check_inside(run.where, run.where.samples)
-        suffix = _suffix(sampler, chosen, interpolate, sweep, truncation, raw=not ema)
+        suffix = _suffix(
+            sampler, chosen, columns, interpolate, sweep, truncation, split=split, raw=not ema
+        )
         output = run.where.samples / f"grid_{run.step:08d}_seed{seed}{suffix}.png"
     output = Path(output)
     if output.suffix == ".png":
@@ -127,10 +130,12 @@ def _check_output(output: Path) -> None:
 def _suffix(
     sampler: str | None,
     chosen: Mapping[str, Sequence[int]],
+    columns: int | None,
     interpolate: bool,
     sweep: str | None,
     truncation: float | None,
     *,
+    split: str,
     raw: bool,
 ) -> str:
     """What sets a grid apart from the default one, that neither takes the other's place."""
@@ -145,6 +150,10 @@ def _suffix(
         parts.append(f"sweep-{sweep}")
     if truncation is not None:
         parts.append(f"psi{truncation:g}")
+    if columns is not None:
+        parts.append(f"columns{columns}")
+    if split:
+        parts.append(re.sub(r"[^\w-]", "-", split)[:40])
     if raw:
         parts.append("raw")
     return "".join(f"_{part}" for part in parts)
