@@ -14,6 +14,7 @@ from pathlib import Path
 
 from gan_jax.core import processes
 from gan_jax.files import locks
+from gan_jax.files.atomic import remove_abandoned
 from gan_jax.runs import workdir
 
 
@@ -82,6 +83,8 @@ def _held(path: Path) -> Iterator[locks.Lock]:
             locks.held(where.lock, f"workdir {path}", advice) as lock,
             _leaving_nothing(where, lock),
         ):
+            for folder in (where.samples, where.plots, where.evaluations):
+                remove_abandoned(folder)
             yield lock
     finally:
         for folder in made:

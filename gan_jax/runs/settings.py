@@ -210,6 +210,8 @@ def _check_data(found: Data) -> None:
     places |= {f"config.data.domains.{name}": one for name, one in found.domains.items()}
     for place, one in places.items():
         name = one.name or found.name
+        if name == "folder:":
+            raise ValueError(f"{place}.name=folder: names no folder: give folder:PATH")
         if one.dir and name.startswith(WITHOUT_DIR):
             raise ValueError(f"{place}.dir={one.dir} has no effect with name={name}: leave it out")
 

@@ -139,6 +139,8 @@ def _as_sequence(label: str | int | Sequence[str | int] | None) -> Sequence[str 
     if label is None:
         return ()
     # A name may hold a comma.
+    if not isinstance(label, str | int | np.integer | list | tuple | np.ndarray):
+        raise ValueError(f"label={label!r}: a class is a name or a label")
     labels = (label,) if isinstance(label, str | int | np.integer) else tuple(label)
     if not labels:
         raise ValueError(f"label={label!r} names no label: leave it out for those of the data")

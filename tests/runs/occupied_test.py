@@ -1,10 +1,12 @@
 import json
+import subprocess
+import sys
 
 import pytest
 from ml_collections import ConfigDict
 
 from configs import common
-from gan_jax.files import locks
+from gan_jax.files import atomic, locks
 from gan_jax.runs import occupied as occupied_room
 from gan_jax.runs import workdir
 from gan_jax.runs.data_info import DataInfo
@@ -109,6 +111,16 @@ def test_a_log_without_a_checkpoint_is_kept_from_another_experiment(tmp_path):
     assert names(tmp_path) == before
     # The same experiment begins again, and writes the same lines.
     assert not start(tmp_path).metrics.exists()
+
+
+def test_half_a_grid_of_a_killed_process_is_removed(tmp_path):
+    where = start(tmp_path)
+    save(where)
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        ended.wait()
+    (where.samples / f".1.png.{atomic._HOST}.{ended.pid}.0123abcd.partial").touch()
+    with occupied(tmp_path):
+        assert names(where.samples) == ["0.png"]
 
 
 def test_the_best_checkpoint_alone_is_none_to_go_on_from(tmp_path):

@@ -21,6 +21,12 @@ def announce(setup: Setup, params: Any, first: int) -> None:
     """
     telemetry.say(telemetry.parameter_table(params))
     telemetry.say(_description(setup))
+    fewest = min(len(dataset) for dataset in setup.streams.values())
+    largest = max(phase.batch_size for phase in setup.experiment.phases)
+    if largest > fewest:
+        telemetry.say(
+            f"warning: a batch of {largest:,} holds images more than once, as there are {fewest:,}"
+        )
     last = setup.experiment.steps
     if first == last:
         telemetry.say(f"all {first} steps are done; raise config.steps to train on")

@@ -80,6 +80,8 @@ class Interrupt:
         self._old, self._pipe = {}, None
 
     def _catch(self, signum: int, frame: FrameType | None) -> None:
+        if signum == signal.SIGHUP:
+            self._leave_terminal()  # Here too: the thread may come after the next line of output.
         self.signum = self.signum or signum
 
     def _answer(self, reader: int) -> None:
