@@ -50,7 +50,7 @@ def pixels(path):
 
 def test_a_grid_has_one_row_per_class(sample, tmp_path, conditional_run):
     line = sample("--columns=3")
-    default = conditional_run / "samples" / f"grid_{STEPS:08d}_seed0.png"
+    default = conditional_run / "samples" / f"grid_{STEPS:08d}_seed0_columns3.png"
     assert line == f"a grid of 3 rows of 3 from step 4 (averaged weights, seed 0): {default}"
     assert default.exists()
     # A class it was not trained on can be asked for, by name or label; their order is kept.
@@ -71,7 +71,7 @@ def test_no_default_grid_takes_the_place_of_another(sample, conditional_run):
         (("--sampler=generator",), "0_generator"),
     ):
         line = sample("--columns=3", *options)
-        assert line.endswith(f": {conditional_run / 'samples' / start}{name}.png"), line
+        assert line.endswith(f": {conditional_run / 'samples' / start}{name}_columns3.png"), line
 
 
 def test_images_follow_seed_weights_and_truncation(sample, tmp_path):

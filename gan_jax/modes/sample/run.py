@@ -150,12 +150,12 @@ def _suffix(
         parts.append(f"sweep-{sweep}")
     if truncation is not None:
         parts.append(f"psi{truncation:g}")
-    if columns is not None:
-        parts.append(f"columns{columns}")
     if split:
         parts.append(re.sub(r"[^\w-]", "-", split)[:40])
     if raw:
         parts.append("raw")
+    if columns is not None:
+        parts.append(f"columns{columns}")
     return "".join(f"_{part}" for part in parts)
 
 
