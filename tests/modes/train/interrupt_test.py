@@ -22,7 +22,8 @@ with occupied(sys.argv[1]) as claim, Interrupt() as stop:
     hashlib.pbkdf2_hmac("sha256", b"password", b"salt", 2**31 - 1)
 """
 ON_A_TERMINAL = """
-import fcntl, pathlib, sys, termios, time
+import fcntl, pathlib, signal, sys, termios, time
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # The tests themselves may run under nohup.
 from gan_jax import telemetry
 from gan_jax.modes.train.interrupt import Interrupt
 fcntl.ioctl(1, termios.TIOCSCTTY, 0)
