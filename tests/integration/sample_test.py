@@ -240,5 +240,6 @@ def test_the_notebook_runs(sample, conditional_run, tmp_path, monkeypatch):
     names = {}
     for number, cell in enumerate(cells):
         exec(compile(cell, f"cell {number}", "exec"), names)
+    names["plt"].close("all")
     assert names["images"].shape == (16, 32, 32, 1)
     assert not any(c["outputs"] for c in notebook["cells"] if c["cell_type"] == "code")
