@@ -165,7 +165,11 @@ def check(config: ConfigDict) -> None:
       ValueError: In one line: a key that is missing or unknown, a value of the wrong type, out of
         its range or unknown, keys that contradict each other, or one that is set and has no effect.
     """
-    _check_complete(config)
+    if missing := missing_key(config):
+        raise ValueError(
+            f"the config has no key config.{missing}: begin it with common.base(NAME), which has "
+            "all keys with their defaults"
+        )
     values = dict(config.items())
     model = values.pop("model")
     found = read(RunSettings, values, prefix="config")
@@ -176,18 +180,21 @@ def check(config: ConfigDict) -> None:
     schema.check_config(json.loads(json.dumps(config.to_dict())))
 
 
-def _check_complete(config: ConfigDict) -> None:
+def missing_key(config: ConfigDict) -> str | None:
+    """The first key that every config has and this one lacks, as "data.name"; None if it has all.
+
+    Args:
+      config: A config, whose values may be of wrong types.
+    """
     for key in ("model", *(name for name, _ in flat(RunSettings()))):
         group: Any = config
         for part in key.split("."):
             if not hasattr(group, "items"):
                 break  # Another type than it must have is told by `read`.
             if part not in group:
-                raise ValueError(
-                    f"the config has no key config.{key}: begin it with common.base(NAME), which "
-                    "has all keys with their defaults"
-                )
+                return key
             group = group[part]
+    return None
 
 
 def _check_data(found: Data) -> None:

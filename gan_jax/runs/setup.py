@@ -12,14 +12,13 @@ import jax
 from ml_collections import ConfigDict
 
 from gan_jax import core, data, gans, telemetry
-from gan_jax.gans.settings import flat
 from gan_jax.names import check_name
 from gan_jax.runs import memory, settings
 from gan_jax.runs.workdir import DataInfo
 from gan_jax.untrusted import shown
 
 # What a domain of `config.data.domains` may say for itself; the rest is the same for all.
-DOMAIN_KEYS = ("name", "dir", "split", "classes")
+DOMAIN_KEYS = tuple(field.name for field in dataclasses.fields(settings.Domain))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,15 +76,11 @@ def check_complete(config: ConfigDict, path: str | Path) -> None:
     Raises:
       ValueError: Naming the first key that is missing.
     """
-    for key in ("model", *(name for name, _ in flat(settings.RunSettings()))):
-        group: Any = config
-        for part in key.split("."):
-            if part not in group:
-                raise ValueError(
-                    f"workdir {path}: the run's config.json is not of this version of gan_jax "
-                    f"(config.{key} is missing): add what it lacks, as --mode=show explains it"
-                )
-            group = group[part]
+    if missing := settings.missing_key(config):
+        raise ValueError(
+            f"workdir {path}: the run's config.json is not of this version of gan_jax "
+            f"(config.{missing} is missing): add what it lacks, as --mode=show explains it"
+        )
 
 
 def reader_config(config: ConfigDict, *, trusted: bool) -> ConfigDict:
