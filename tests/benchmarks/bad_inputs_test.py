@@ -6,22 +6,15 @@
 import contextlib
 import io
 import random
-import sys
-from pathlib import Path
 
 import pytest
 
 from gan_jax.cli.main import main
+from tests.benchmarks.scripts import BENCHMARKS, importable
 
-BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
-before = list(sys.path)
-# The scripts import their siblings by bare name, as Python sets it up when they are run.
-sys.path.insert(0, str(BENCHMARKS))
-try:
+with importable():
     import bad_input_cases
     import bad_inputs
-finally:
-    sys.path[:] = before
 
 
 @pytest.fixture(scope="module")

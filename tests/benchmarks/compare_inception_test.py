@@ -2,19 +2,15 @@
 
 import json
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
-# The scripts import their siblings by bare name, as Python sets it up when they are run.
-sys.path.insert(0, str(BENCHMARKS))
-try:
+from tests.benchmarks.scripts import importable
+
+with importable():
     import compare_inception
     import inception_speed
-finally:
-    sys.path.remove(str(BENCHMARKS))
 
 
 def test_differences_are_relative_to_an_image_an_element_and_the_spread():

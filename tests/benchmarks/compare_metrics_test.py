@@ -5,20 +5,15 @@ torch-fidelity here is a small script with given numbers; PyTorch is not needed.
 
 import json
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from gan_jax import metrics
+from tests.benchmarks.scripts import importable
 
-BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
-# The scripts import their siblings by bare name, as Python sets it up when they are run.
-sys.path.insert(0, str(BENCHMARKS))
-try:
+with importable():
     import compare_metrics
-finally:
-    sys.path.remove(str(BENCHMARKS))
 
 SMALL = compare_metrics.Case(60, 50, 8, 0.3, subsets=4, subset_size=20)
 

@@ -5,21 +5,17 @@ Workers here are small processes with made-up timings; neither PyTorch nor a tra
 
 import json
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
-# The scripts import their siblings by bare name, as Python sets it up when they are run.
-sys.path.insert(0, str(BENCHMARKS))
-try:
+from tests.benchmarks.scripts import BENCHMARKS, importable
+
+with importable():
     import compare
     import comparison_summary
     import worker_process
     import worker_protocol
-finally:
-    sys.path.remove(str(BENCHMARKS))
 
 FAKE_WORKER = f"""
 import sys

@@ -1,19 +1,12 @@
 """What the benchmark of extractors does to images, and what it concludes."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
-before = list(sys.path)
-# The scripts import their siblings by bare name, as Python sets it up when they are run.
-sys.path.insert(0, str(BENCHMARKS))
-try:
+from tests.benchmarks.scripts import importable
+
+with importable():
     import extractor_damage
-finally:
-    sys.path[:] = before
 
 
 def _scores(*rows):

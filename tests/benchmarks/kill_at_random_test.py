@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import jax
@@ -10,16 +9,11 @@ import numpy as np
 import pytest
 
 from gan_jax.checkpoint import Checkpointer
+from tests.benchmarks.scripts import importable
 from tests.toys.program import Program
 
-BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
-before = list(sys.path)
-# The scripts import their siblings by bare name, as Python sets it up when they are run.
-sys.path.insert(0, str(BENCHMARKS))
-try:
+with importable():
     import kill_at_random
-finally:
-    sys.path[:] = before
 
 
 @pytest.fixture(scope="module")

@@ -4,21 +4,15 @@
 """
 
 import random
-import sys
-from pathlib import Path
 
 import pytest
 
-BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
-before = list(sys.path)
-# The scripts import their siblings by bare name, as Python sets it up when they are run.
-sys.path.insert(0, str(BENCHMARKS))
-try:
+from tests.benchmarks.scripts import importable
+
+with importable():
     import mutated_readers
     import mutating
     import mutations
-finally:
-    sys.path[:] = before
 
 NAMES = (
     *("weights_zip", "weights_legacy", "weights_pickle", "tfrecord", "arrays"),

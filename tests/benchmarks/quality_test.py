@@ -12,18 +12,14 @@ import math
 import os
 import runpy
 import sys
-from pathlib import Path
 
 import pytest
 
-BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
-# The scripts import their siblings by bare name, as Python sets it up when they are run.
-sys.path.insert(0, str(BENCHMARKS))
-try:
+from tests.benchmarks.scripts import importable
+
+with importable():
     import quality
     import quality_request
-finally:
-    sys.path.remove(str(BENCHMARKS))
 
 FAKE_MAIN = """
 import json, os, pathlib, sys
