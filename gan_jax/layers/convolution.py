@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from gan_jax.layers import geometry
+from gan_jax.layers import geometry, platform
 
 Implementation = Literal["auto", "matmul", "lax"]
 
@@ -196,7 +196,7 @@ def _pad_axis(x, axis, low, high):
 
 def _resolve(implementation: Implementation) -> str:
     if implementation == "auto":
-        return "matmul" if jax.default_backend() == "cpu" else "lax"
+        return "matmul" if platform.target() == "cpu" else "lax"
     if implementation not in ("matmul", "lax"):
         raise ValueError(
             f"implementation must be 'auto', 'matmul' or 'lax', not {implementation!r}"
