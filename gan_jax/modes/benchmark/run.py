@@ -21,8 +21,9 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from gan_jax import core, data, telemetry
+from gan_jax.core import arithmetic
 from gan_jax.files import write_json_atomically
-from gan_jax.modes.benchmark import flops, peak
+from gan_jax.modes.benchmark import peak
 from gan_jax.ranges import Range
 from gan_jax.runs import memory, outputs, settings
 from gan_jax.runs.setup import chunk_function, compile_steps, likely_specs, set_up
@@ -40,7 +41,7 @@ class Case:
       settings: batch_size, precision, parallel, JSON-able.
       steps: Steps per call.
       images: Real images that a call consumes, those of all critic steps.
-      flops: Arithmetic of a call's matrix products and convolutions (`modes.benchmark.flops`).
+      flops: Arithmetic of a call's matrix products and convolutions (`core.arithmetic`).
       compile_seconds: Tracing, lowering and compiling.
       peak_bytes: Arguments, results and temporaries of the compiled call on one device, as XLA
         plans them.
@@ -105,7 +106,7 @@ def make_case(config: ConfigDict, *, steps: int, streams: data.Streams | None = 
         inputs = next(chunks)
     one_device = set_up(_by_jit(config), streams=setup.streams)
     counted = chunk_function(one_device, one_device.experiment.phases[0])
-    operations = flops.count(counted, state, inputs, resident)
+    operations = arithmetic.count(counted, state, inputs, resident)
     begin = time.perf_counter()
     program = compiled.lower(state, compiled.put_inputs(inputs), resident).compile()
     compile_seconds = time.perf_counter() - begin

@@ -10,8 +10,8 @@ import pytest
 
 from configs import common
 from gan_jax import core, layers
+from gan_jax.core import arithmetic
 from gan_jax.layers import convolution
-from gan_jax.modes.benchmark import flops
 from gan_jax.runs.setup import experiment_of
 
 BATCH = 64
@@ -22,10 +22,10 @@ def shape(*dimensions):
 
 
 def test_a_matrix_product_is_two_operations_a_multiply_add():
-    assert flops.count(jnp.matmul, shape(3, 5), shape(5, 7)) == 2 * 3 * 5 * 7
+    assert arithmetic.count(jnp.matmul, shape(3, 5), shape(5, 7)) == 2 * 3 * 5 * 7
     batched = functools.partial(jnp.einsum, "bij,bjk->bik")
-    assert flops.count(batched, shape(2, 3, 5), shape(2, 5, 7)) == 2 * 2 * 3 * 5 * 7
-    assert flops.count(lambda x: x + jnp.sin(x), shape(9)) == 0
+    assert arithmetic.count(batched, shape(2, 3, 5), shape(2, 5, 7)) == 2 * 2 * 3 * 5 * 7
+    assert arithmetic.count(lambda x: x + jnp.sin(x), shape(9)) == 0
 
 
 def test_what_runs_often_counts_often():
@@ -33,18 +33,18 @@ def test_what_runs_often_counts_often():
         return jax.lax.scan(lambda carry, _: (carry @ carry, None), x, None, length=6)[0]
 
     one = 2 * 4**3
-    assert flops.count(twice, shape(4, 4)) == 6 * one
-    assert flops.count(jax.jit(twice), shape(4, 4)) == 6 * one
-    assert flops.count(jax.checkpoint(lambda x: x @ x), shape(4, 4)) == one
+    assert arithmetic.count(twice, shape(4, 4)) == 6 * one
+    assert arithmetic.count(jax.jit(twice), shape(4, 4)) == 6 * one
+    assert arithmetic.count(jax.checkpoint(lambda x: x @ x), shape(4, 4)) == one
     # Its gradient: two more products.
-    assert flops.count(jax.grad(lambda x: (x @ x).sum()), shape(4, 4)) == 3 * one
+    assert arithmetic.count(jax.grad(lambda x: (x @ x).sum()), shape(4, 4)) == 3 * one
 
 
 def test_a_player_that_moves_now_and_then_is_left_out():
     def rarely(step, x):
         return jax.lax.cond(step % 4 == 0, lambda x: x @ x, lambda x: x, x)
 
-    assert flops.count(rarely, jax.ShapeDtypeStruct((), jnp.int32), shape(4, 4)) == 0
+    assert arithmetic.count(rarely, jax.ShapeDtypeStruct((), jnp.int32), shape(4, 4)) == 0
 
 
 def test_a_loop_of_unknown_length_is_refused():
@@ -52,10 +52,10 @@ def test_a_loop_of_unknown_length_is_refused():
         return jax.lax.while_loop(lambda x: x.sum() < 1, lambda x: x @ x, x)
 
     with pytest.raises(NotImplementedError, match="while_loop"):
-        flops.count(loop, shape(4, 4))
+        arithmetic.count(loop, shape(4, 4))
     # One without arithmetic to count is none.
     still = lambda x: jax.lax.while_loop(lambda x: x.sum() < 1, lambda x: x + 1, x)  # noqa: E731
-    assert flops.count(still, shape(4, 4)) == 0
+    assert arithmetic.count(still, shape(4, 4)) == 0
 
 
 @pytest.mark.parametrize("implementation", ["matmul", "lax"])
@@ -72,12 +72,12 @@ def test_both_forms_of_a_convolution_and_its_gradients(implementation, strides, 
     expected = 2 * math.prod(images[:3]) * math.prod(weights)
     for function, argument, parameters in forms:
         apply = functools.partial(function, strides=strides, implementation=implementation)
-        assert flops.count(apply, shape(*argument), shape(*parameters)) == expected
+        assert arithmetic.count(apply, shape(*argument), shape(*parameters)) == expected
         loss = lambda *arguments, apply=apply: apply(*arguments).sum()  # noqa: E731
         if strides == (3, 3) and implementation == "lax":
             continue  # 12 is no multiple of what a 5x5 window covers: XLA's gradients pad more.
         for gradient in (0, 1):
-            counted = flops.count(
+            counted = arithmetic.count(
                 jax.value_and_grad(loss, gradient), shape(*argument), shape(*parameters)
             )
             assert counted == 2 * expected
@@ -114,7 +114,7 @@ def test_a_step_of_dcgan_by_hand(implementation, monkeypatch):
         "image": shape(1, BATCH, 32, 32, 3),
         "label": jax.ShapeDtypeStruct((1, BATCH), jnp.int32),
     }
-    counted = flops.count(core.make_step(gan), state, batch) / 1e9
+    counted = arithmetic.count(core.make_step(gan), state, batch) / 1e9
 
     generator, discriminator = sum(GENERATOR.values()), sum(DISCRIMINATOR.values())
     # On real and on fake: forward, gradient for the weights, gradient for what comes in, which an
@@ -145,6 +145,6 @@ def test_a_chunk_is_its_steps():
         }
 
     step = core.make_step(gan)
-    one = flops.count(step, state, batch())
+    one = arithmetic.count(step, state, batch())
     assert one > 0
-    assert flops.count(core.make_chunk(step), state, batch(5)) == 5 * one
+    assert arithmetic.count(core.make_chunk(step), state, batch(5)) == 5 * one
