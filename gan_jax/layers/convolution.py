@@ -1,25 +1,64 @@
-"""Two-dimensional convolutions as pure functions, in two forms of the same mathematics.
+"""Two-dimensional convolutions as pure functions, in three forms of the same mathematics.
 
 `lax` is XLA's own convolution. `matmul` rearranges the input into patches (or folds the columns of
-a transposed convolution back into an image) around one matrix product. XLA:CPU's convolutions have
-gradients that are many times slower than the forward pass, its matrix products do not, so `auto`
-takes `matmul` on CPU and `lax` elsewhere.
+a transposed convolution back into an image) around one matrix product. `winograd` takes fewer
+products, where a kernel is two or three strides long; see `winograd.py` for the mathematics, its
+papers and its error.
 
-`matmul` consists of products, reshapes and sums, and so has derivatives of every order, in forward
-and reverse mode, wherever JAX runs; a test goes to the third. What `lax` has depends on XLA's
-convolution of the platform: first and second derivatives (gradient penalties) are tested on the
-CPU, and nothing is promised beyond them.
+XLA:CPU's own convolutions have gradients that are many times slower than the forward pass, so
+`auto` takes one of the other two on a CPU, and `lax` elsewhere. Of the two it takes `winograd`
+where that was measured to be faster (`benchmarks/convolution_forms.py`): for many channels and
+more than a few tiles. `preferring` changes what `auto` means.
+
+`matmul` and `winograd` consist of products, reshapes and sums, and so have derivatives of every
+order, in forward and reverse mode, wherever JAX runs; a test goes to the third. What `lax` has
+depends on XLA's convolution of the platform: first and second derivatives (gradient penalties) are
+tested on the CPU, and nothing is promised beyond them.
 """
 
-from typing import Literal
+import contextlib
+import contextvars
+import math
+from collections.abc import Iterator
+from typing import Literal, get_args
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
-from gan_jax.layers import geometry, patches, platform
+from gan_jax.layers import geometry, minimal_filters, patches, platform, winograd
 
-Implementation = Literal["auto", "matmul", "lax"]
+Implementation = Literal["auto", "matmul", "winograd", "lax"]
+
+_PREFERRED: contextvars.ContextVar[Implementation] = contextvars.ContextVar(
+    "convolution", default="auto"
+)
+
+
+# By measurement on both sides of these numbers.
+_FEWEST_CHANNELS = 16
+_FEWEST_POSITIONS = 256
+
+
+@contextlib.contextmanager
+def preferring(implementation: Implementation) -> Iterator[None]:
+    """Traces every convolution that leaves its form open (`"auto"`) in this one.
+
+    A convolution that has no such form is left as it was. JAX keeps what it has traced by function
+    and shapes, and does not know of this choice: trace a function that was made for it.
+
+    Args:
+        implementation: `"matmul"`, `"winograd"`, `"lax"`, or `"auto"`.
+
+    Raises:
+        ValueError: If there is no such form.
+    """
+    _check_implementation(implementation)
+    before = _PREFERRED.set(implementation)
+    try:
+        yield
+    finally:
+        _PREFERRED.reset(before)
 
 
 def conv(
@@ -29,6 +68,7 @@ def conv(
     strides: int | tuple[int, int] = 1,
     padding: geometry.Padding = "SAME",
     implementation: Implementation = "auto",
+    tile: tuple[int, int] | None = None,
 ) -> jax.Array:
     """Convolves a batch of images (cross-correlation, as every deep learning library).
 
@@ -41,20 +81,26 @@ def conv(
         padding: `"SAME"` for an output of ceil(H / SH) x ceil(W / SW), where an odd amount of
             padding puts the larger part at the bottom and right; an integer p for p zeros on every
             side; or ((top, bottom), (left, right)).
-        implementation: `"matmul"`, `"lax"`, or `"auto"`: matmul on CPU, lax elsewhere.
+        implementation: `"matmul"`, `"winograd"`, `"lax"`, or `"auto"`: the fastest one here, by
+            measurement.
+        tile: Of Winograd's form, the outputs per tile (MH, MW), 2 or 4 each; by default 4
+            where that takes fewer products and there are many tiles.
 
     Returns:
         Images [B, OH, OW, O] of x's dtype, accumulated in float32 for bfloat16 input, where
         OH = (H + top + bottom - KH) // SH + 1, and OW likewise.
 
     Raises:
-        ValueError: The shapes, dtypes, strides, padding or implementation do not fit together.
+        ValueError: The shapes, dtypes, strides, padding, implementation and tile do not fit.
     """
     strides = _check_arguments("conv", x, kernel, strides, input_axis=2)
     (height, width), window = x.shape[1:3], kernel.shape[:2]
     pads = geometry.conv_padding((height, width), window, strides, padding)
-    geometry.conv_output_size((height, width), window, strides, pads)
-    if _resolve(implementation) == "matmul":
+    size = geometry.conv_output_size((height, width), window, strides, pads)
+    form = _form(implementation, kernel, strides, x.shape[0] * math.prod(size), tile)
+    if form == "winograd":
+        return winograd.conv(x, kernel, strides, pads, size, tile)
+    if form == "matmul":
         return patches.conv(x, kernel, strides, pads)
     return lax.conv_general_dilated(
         x, kernel, strides, pads, dimension_numbers=("NHWC", "HWIO", "NHWC")
@@ -68,6 +114,7 @@ def conv_transpose(
     strides: int | tuple[int, int] = 1,
     padding: geometry.Padding = "SAME",
     implementation: Implementation = "auto",
+    tile: tuple[int, int] | None = None,
 ) -> jax.Array:
     """Transposes a convolution: the linear map whose matrix is the transpose of `conv`'s.
 
@@ -84,20 +131,26 @@ def conv_transpose(
         padding: `"SAME"` for an output of H * SH x W * SW; an integer p to cut p rows and columns
             from every side of the full output; or ((top, bottom), (left, right)) cuts, of which
             a negative one appends zeros instead.
-        implementation: `"matmul"`, `"lax"`, or `"auto"`: matmul on CPU, lax elsewhere.
+        implementation: `"matmul"`, `"winograd"`, `"lax"`, or `"auto"`: the fastest one here, by
+            measurement.
+        tile: Of Winograd's form, the inputs per tile (MH, MW), 2 or 4 each; by default 4
+            where that takes fewer products and there are many tiles.
 
     Returns:
         Images [B, OH, OW, O] of x's dtype, accumulated in float32 for bfloat16 input, where
         OH = (H - 1) * SH + KH - top - bottom, and OW likewise.
 
     Raises:
-        ValueError: The shapes, dtypes, strides, padding or implementation do not fit together.
+        ValueError: The shapes, dtypes, strides, padding, implementation and tile do not fit.
     """
     strides = _check_arguments("conv_transpose", x, kernel, strides, input_axis=3)
     size, window = x.shape[1:3], kernel.shape[:2]
     pads = geometry.conv_transpose_padding(window, strides, padding)
-    geometry.conv_transpose_output_size(size, window, strides, pads)
-    if _resolve(implementation) == "matmul":
+    output = geometry.conv_transpose_output_size(size, window, strides, pads)
+    form = _form(implementation, kernel, strides, math.prod(x.shape[:3]), tile)
+    if form == "winograd":
+        return winograd.conv_transpose(x, kernel, strides, pads, output, tile)
+    if form == "matmul":
         return patches.conv_transpose(x, kernel, strides, pads)
     full = tuple((k - 1 - low, k - 1 - high) for k, (low, high) in zip(window, pads, strict=True))
     return lax.conv_general_dilated(
@@ -110,14 +163,48 @@ def conv_transpose(
     )
 
 
-def _resolve(implementation: Implementation) -> str:
-    if implementation == "auto":
-        return "matmul" if platform.target() == "cpu" else "lax"
-    if implementation not in ("matmul", "lax"):
+def _form(
+    implementation: Implementation,
+    kernel: jax.Array,
+    strides: tuple[int, int],
+    positions: int,
+    tile: tuple[int, int] | None,
+) -> str:
+    """The form to take, for a kernel [KH, KW, ., .] at so many positions."""
+    _check_implementation(implementation)
+    has_winograd = winograd.has_form(kernel.shape[:2], strides)
+    if implementation == "winograd" and not has_winograd:
         raise ValueError(
-            f"implementation must be 'auto', 'matmul' or 'lax', not {implementation!r}"
+            f"winograd's form is of kernels two or three strides long, not of "
+            f"{kernel.shape[0]}x{kernel.shape[1]} with strides {strides}"
         )
-    return implementation
+    if tile is not None and (
+        implementation != "winograd" or set(tile) - set(minimal_filters.TILES)
+    ):
+        raise ValueError(
+            f"tile must be two of {minimal_filters.TILES}, with implementation='winograd', not "
+            f"{tile} with {implementation!r}"
+        )
+    if implementation == "auto" and (_PREFERRED.get() != "winograd" or has_winograd):
+        implementation = _PREFERRED.get()
+    if implementation != "auto":
+        return implementation
+    if platform.target() != "cpu":
+        return "lax"
+    return "winograd" if has_winograd and _is_worth_it(kernel, positions) else "matmul"
+
+
+def _is_worth_it(kernel: jax.Array, positions: int) -> bool:
+    """Whether Winograd's form is the faster one on a CPU; see `benchmarks/convolution_forms.py`."""
+    return min(kernel.shape[2:]) >= _FEWEST_CHANNELS and positions >= _FEWEST_POSITIONS
+
+
+def _check_implementation(implementation: str) -> None:
+    if implementation not in get_args(Implementation):
+        raise ValueError(
+            f"implementation must be one of {', '.join(map(repr, get_args(Implementation)))}, not "
+            f"{implementation!r}"
+        )
 
 
 def _check_arguments(name, x, kernel, strides, input_axis) -> tuple[int, int]:
