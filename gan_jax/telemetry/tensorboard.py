@@ -1,26 +1,34 @@
-"""TensorBoard events through clu, where TensorFlow is installed."""
+"""TensorBoard events, in TensorBoard's own format; TensorFlow is not imported, which takes seconds.
 
-import contextlib
-import importlib.util
-import io
+An event file is a sequence of records: the length (little-endian, 8 bytes) and its checksum (4),
+an `Event` protocol buffer, and its checksum (4).
+"""
+
+import itertools
 import os
 import pathlib
-from collections.abc import Mapping
+import socket
+import struct
+import time
+from collections.abc import Iterator, Mapping
 
 import numpy as np
-from absl import logging
 
-from gan_jax import files
+from gan_jax import files, images
 
-_INSTALL = "no TensorBoard events: they need TensorFlow (pip install tensorflow)"
+_LENGTH = struct.Struct("<Q")
+_BEFORE, _AFTER = 12, 4
+_FILE_VERSION = "brain.Event:2"
+_numbers = itertools.count()
 
 
 class TensorBoard:
-    """Writes scalars and images for TensorBoard; does nothing where TensorFlow is missing.
+    """Writes scalars and images for TensorBoard.
 
     Each run writes an event file of its own. A run that is resumed first drops the events of later
     steps, which it will write again, from the files that are there; a torn event at the end of one,
-    left by a killed process, goes with them. A context manager.
+    left by a killed process, goes with them. An event is handed to the operating system whole. A
+    context manager.
     """
 
     def __init__(self, directory: str | os.PathLike, *, start: int = 0, enabled: bool = True):
@@ -34,16 +42,13 @@ class TensorBoard:
         Raises:
           OSError: If the folder cannot be written, in one line.
         """
-        self._directory = pathlib.Path(directory)
-        self._writer = None
+        self._path: pathlib.Path | None = None
         if not enabled:
             return
-        if importlib.util.find_spec("tensorflow") is None:
-            logging.warning(_INSTALL)
-            return
-        drop_events_after(self._directory, start)
-        with self._errors():
-            self._writer = _open_writer(self._directory)
+        drop_events_after(directory, start)
+        name = f"events.out.tfevents.{time.time_ns() // 10**9}.{socket.gethostname()}"
+        self._path = pathlib.Path(directory) / f"{name}.{os.getpid()}.{next(_numbers)}.v2"
+        self._append(0, file_version=_FILE_VERSION)
 
     def __enter__(self) -> "TensorBoard":
         return self
@@ -53,40 +58,53 @@ class TensorBoard:
 
     def write_scalars(self, step: int, scalars: Mapping[str, float]) -> None:
         """Writes numbers by name; raises OSError in one line if it cannot."""
-        if self._writer is not None:
-            with self._errors():
-                self._writer.write_scalars(step, {k: np.float32(v) for k, v in scalars.items()})
+        if self._path is None:
+            return
+        from tensorboard.plugins.scalar import metadata
+        from tensorboard.util import tensor_util
+
+        described = metadata.create_summary_metadata(display_name=None, description=None)
+        for name, value in scalars.items():
+            tensor = tensor_util.make_tensor_proto(np.float32(value))
+            self._append_summary(step, name, described, tensor)
 
     def write_image(self, step: int, name: str, pixels: np.ndarray) -> None:
         """Writes an image, uint8 [H, W, 1 or 3]; raises OSError in one line if it cannot."""
-        if self._writer is not None:
-            with self._errors():
-                self._writer.write_images(step, {name: np.asarray(pixels)[None]})
+        if self._path is None:
+            return
+        from tensorboard.plugins.image import metadata
+        from tensorboard.util import tensor_util
 
-    def flush(self) -> None:
-        """Hands what is buffered to the operating system; raises OSError if it cannot."""
-        if self._writer is not None:
-            with self._errors():
-                self._writer.flush()
+        described = metadata.create_summary_metadata(
+            display_name=None, description=None, converted_to_tensor=None
+        )
+        pixels = np.asarray(pixels)
+        height, width = (str(size).encode() for size in pixels.shape[:2])
+        tensor = tensor_util.make_tensor_proto([width, height, images.encode_png(pixels)])
+        self._append_summary(step, name, described, tensor)
 
     def close(self) -> None:
-        """Flushes and closes the event file; raises OSError if it cannot."""
-        writer, self._writer = self._writer, None
-        if writer is not None:
-            with self._errors():
-                writer.flush()
-                writer.close()
+        """Ends the event file: nothing more is written."""
+        self._path = None
 
-    @contextlib.contextmanager
-    def _errors(self):
+    def _append_summary(self, step: int, name: str, described, tensor) -> None:
+        from tensorboard.compat.proto import summary_pb2
+
+        value = summary_pb2.Summary.Value(tag=name, metadata=described, tensor=tensor)
+        self._append(step, summary=summary_pb2.Summary(value=[value]))
+
+    def _append(self, step: int, **contents) -> None:
+        from tensorboard.compat.proto import event_pb2
+        from tensorboard.summary.writer import record_writer
+
+        assert self._path is not None
+        event = event_pb2.Event(wall_time=time.time(), step=int(step), **contents)
         try:
-            yield
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with open(self._path, "ab", buffering=0) as file:
+                record_writer.RecordWriter(file).write(event.SerializeToString())
         except OSError as error:
-            raise files.write_error(self._directory, error) from error
-        except Exception as error:
-            # TensorFlow has error classes of its own.
-            reason = " ".join(str(error).split())[:200]
-            raise OSError(f"could not write events in {self._directory}: {reason}") from error
+            raise files.write_error(self._path, error) from error
 
 
 def drop_events_after(directory: str | os.PathLike, step: int) -> None:
@@ -99,37 +117,26 @@ def drop_events_after(directory: str | os.PathLike, step: int) -> None:
     Raises:
       OSError: If a file cannot be rewritten, in one line; it is then as it was before.
     """
-    paths = sorted(pathlib.Path(directory).glob("events.out.tfevents.*"))
-    if not paths:
-        return
-    _hush_tensorflow()  # TensorBoard's reader imports it
-    from tensorboard.backend.event_processing import event_file_loader
     from tensorboard.compat.proto import event_pb2
-    from tensorboard.summary.writer import record_writer
 
-    for path in paths:
-        kept = io.BytesIO()
-        writer = record_writer.RecordWriter(kept)
-        for record in event_file_loader.RawEventFileLoader(str(path)).Load():
-            if event_pb2.Event.FromString(record).step <= step:
-                writer.write(record)
-        if kept.getvalue() != path.read_bytes():
-            files.write_bytes_atomically(path, kept.getvalue())
-
-
-def _hush_tensorflow():
-    """Keeps TensorFlow, before its first import, from printing what it was built with."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+    for path in sorted(pathlib.Path(directory).glob("events.out.tfevents.*")):
+        data = path.read_bytes()
+        kept = b"".join(
+            record
+            for record in _records(data)
+            if event_pb2.Event.FromString(record[_BEFORE:-_AFTER]).step <= step
+        )
+        if kept != data:
+            files.write_bytes_atomically(path, kept)
 
 
-def _open_writer(directory: pathlib.Path):
-    _hush_tensorflow()
-    import tensorflow as tf
-
-    # It would take the memory of a GPU.
-    with contextlib.suppress(RuntimeError):
-        tf.config.set_visible_devices([], "GPU")
-    from clu import metric_writers
-
-    return metric_writers.SummaryWriter(str(directory))
+def _records(data: bytes) -> Iterator[bytes]:
+    """The whole records of an event file, each with its length and checksums."""
+    start = 0
+    while start + _BEFORE <= len(data):
+        (length,) = _LENGTH.unpack_from(data, start)
+        end = start + _BEFORE + length + _AFTER
+        if end > len(data):
+            return
+        yield data[start:end]
+        start = end
