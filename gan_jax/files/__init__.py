@@ -8,9 +8,11 @@ from gan_jax.files.atomic import (
     write_error,
     write_json_atomically,
 )
+from gan_jax.files.keyed import KeyedFiles
 
 __all__ = [
     "ArrayWriter",
+    "KeyedFiles",
     "array_writer",
     "canonical_json",
     "read_arrays",

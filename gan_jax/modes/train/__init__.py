@@ -31,6 +31,9 @@ class Flags:
     join_timeout: Annotated[
         int, "With --coordinator: seconds to wait for the other processes.", Range(least=1)
     ] = 60
+    compile_cache: Annotated[
+        bool, "Keep compiled programs for the next start, in ~/.cache/gan_jax/programs."
+    ] = True
 
 
 def main(flags: Flags) -> int:
@@ -39,13 +42,15 @@ def main(flags: Flags) -> int:
     from gan_jax.modes.train import join
     from gan_jax.modes.train.interrupt import Interrupt
     from gan_jax.modes.train.loop import train
+    from gan_jax.runs.compile_cache import kept_programs
 
     processes = (flags.coordinator, flags.num_processes, flags.process_id)
     join.check(flags.distributed, *processes)
     if flags.distributed:
         join.join(*processes, timeout=flags.join_timeout)
     interrupt = Interrupt()
-    step, complete = train(flags.config, flags.workdir, interrupt=interrupt)
+    with kept_programs(flags.compile_cache):
+        step, complete = train(flags.config, flags.workdir, interrupt=interrupt)
     if complete or interrupt.signum is None:
         telemetry.say(f"done: {step} steps; grids in {flags.workdir}/samples")
         return 0
