@@ -32,8 +32,7 @@ class Evaluate:
 
     every: int = setting(
         0,
-        "Steps between evaluations, 0 for none. A call to the device ends at each: take a multiple "
-        "of log_every, say, rather than 7.",
+        "Steps between evaluations, 0 for none.",
         least=0,
     )
     metrics: tuple[str, ...] = setting(
@@ -132,7 +131,7 @@ class RunSettings:
         choices=MODES,
     )
     steps_per_call: int = setting(
-        0, "Steps sent to the device at once; 0: what takes half a second.", least=0
+        0, "Steps sent to the device at once; 0: what takes a quarter of a second.", least=0
     )
     log_every: int = setting(100, "Steps between two lines of the log.", least=1)
     sample_every: int = setting(1_000, "Steps between two grids of samples, 0 for none.", least=0)

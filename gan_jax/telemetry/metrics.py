@@ -71,27 +71,30 @@ class MetricsLog:
         except OSError as error:
             raise files.write_error(self._path, error) from error
 
-    def truncate_after(self, step: int) -> None:
+    def truncate_after(self, step: int) -> list[dict[str, Any]]:
         """Drops the lines of later steps, and a torn last line, in one atomic step.
 
         A run that is resumed at ``step`` writes them again.
+
+        Returns:
+          The lines that are left, as ``read_metrics`` returns them.
 
         Raises:
           OSError: If the file cannot be rewritten, in one line; it is then as it was before.
           ValueError: If a line before the last is not JSON.
         """
         if not self._path.exists():
-            return
+            return []
         data = self._path.read_bytes()
-        lines = _whole_lines(data)
-        kept = [
-            line
-            for number, line in enumerate(lines, 1)
-            if _parse(self._path, number, line)["step"] <= step
+        lines = [
+            (line, _parse(self._path, number, line))
+            for number, line in enumerate(_whole_lines(data), 1)
         ]
-        contents = b"".join(line + b"\n" for line in kept)
+        kept = [(line, values) for line, values in lines if values["step"] <= step]
+        contents = b"".join(line + b"\n" for line, _ in kept)
         if contents != data:
             files.write_bytes_atomically(self._path, contents)
+        return [values for _, values in kept]
 
 
 def read_metrics(path: str | os.PathLike) -> list[dict[str, Any]]:

@@ -4,7 +4,8 @@ import io
 import os
 import pathlib
 import warnings
-from collections.abc import Mapping, Sequence
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from gan_jax import files
 _SMOOTHED_SHARE = 0.03  # Of the points, under the window of the smoothed line.
 # Rates and scores have places of their own.
 _LEFT_OUT = ("time", "score")
+Curves = Mapping[str, tuple[Sequence[float], Sequence[float]]]
 _TITLES = {
     "loss": ("Losses", "loss"),
     "probability": ("Probability of being real", "mean probability"),
@@ -38,14 +40,51 @@ def plot_groups(
     Raises:
       OSError: If a file cannot be written, in one line.
     """
-    names = {name for line in metrics for name in line if "/" in name}
-    groups = sorted({name.partition("/")[0] for name in names} - set(_LEFT_OUT))
+    return plot_curves(curves_of(metrics), folder)
+
+
+def plot_curves(curves: Curves, folder: str | os.PathLike) -> list[pathlib.Path]:
+    """`plot_groups` of metrics by name, as `curves_of` returns them.
+
+    Args:
+      curves: `{name: (steps [N], values [N])}`.
+      folder: Where to write `<group>.png`.
+
+    Raises:
+      OSError: If a file cannot be written, in one line.
+    """
+    groups = sorted({name.partition("/")[0] for name in curves} - set(_LEFT_OUT))
     folder = pathlib.Path(folder)
     return [
         folder / f"{group}.png"
         for group in groups
-        if plot_group(metrics, group, folder / f"{group}.png")
+        if _plot_group(curves, group, folder / f"{group}.png")
     ]
+
+
+def curves_of(metrics: Iterable[Mapping[str, Any]]) -> dict[str, tuple[array, array]]:
+    """The numbers of a log by the metric's name.
+
+    Args:
+      metrics: The lines of ``metrics.jsonl`` (``read_metrics``).
+
+    Returns:
+      `{name: (steps [N], values [N])}`, of the metrics with a slash in their name; values are
+      finite or not.
+    """
+    curves: dict[str, tuple[array, array]] = {}
+    for line in metrics:
+        add_line(curves, line)
+    return curves
+
+
+def add_line(curves: dict[str, tuple[array, array]], line: Mapping[str, Any]) -> None:
+    """Adds a line of the log to what `curves_of` returned."""
+    for name, value in line.items():
+        if "/" in name and isinstance(value, int | float):
+            steps, values = curves.setdefault(name, (array("d"), array("d")))
+            steps.append(line["step"])
+            values.append(value)
 
 
 def plot_group(metrics: Sequence[Mapping[str, Any]], group: str, path: str | os.PathLike) -> bool:
@@ -62,27 +101,20 @@ def plot_group(metrics: Sequence[Mapping[str, Any]], group: str, path: str | os.
     Raises:
       OSError: If the file cannot be written, in one line.
     """
-    names = {
-        name
-        for line in metrics
-        for name, value in line.items()
-        if name.startswith(f"{group}/") and isinstance(value, int | float)
-    }
-    labels = {name: name.partition("/")[2].replace("_", " ") for name in sorted(names)}
-    title, y_label = _TITLES.get(group, (group.capitalize(), group))
-    return _plot(
-        metrics, labels, path, title=title, y_label=y_label, probability=group == "probability"
-    )
+    return _plot_group(curves_of(metrics), group, path)
 
 
-def _plot(metrics, labels, path, *, title: str, y_label: str, probability: bool = False) -> bool:
-    series = {
-        label: points
-        for name, label in labels.items()
-        if (points := _points(metrics, name))[0].size
-    }
+def _plot_group(curves: Curves, group: str, path: str | os.PathLike) -> bool:
+    names = sorted(name for name in curves if name.startswith(f"{group}/"))
+    series = {name.partition("/")[2].replace("_", " "): _points(*curves[name]) for name in names}
     if not series:
         return False
+    title, y_label = _TITLES.get(group, (group.capitalize(), group))
+    _plot(series, path, title=title, y_label=y_label, probability=group == "probability")
+    return True
+
+
+def _plot(series, path, *, title: str, y_label: str, probability: bool) -> None:
     # The object interface only: pyplot would keep figures alive and might look for a display.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -107,14 +139,12 @@ def _plot(metrics, labels, path, *, title: str, y_label: str, probability: bool 
     # Without the version of the software the same metrics give the same bytes.
     figure.savefig(buffer, format="png", metadata={"Software": None})
     files.write_bytes_atomically(path, buffer.getvalue())
-    return True
 
 
-def _points(metrics, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Returns (steps [N], values [N]) of the lines that have the metric; values may be NaN."""
-    pairs = [(line["step"], line[name]) for line in metrics if name in line]
-    steps, values = np.array(pairs, np.float64).reshape(-1, 2).T
-    return steps, np.where(np.isfinite(values), values, np.nan)
+def _points(steps: Sequence[float], values: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
+    """Returns (steps [N], values [N]) as arrays; what is not finite is NaN."""
+    found = np.array(values, np.float64)
+    return np.array(steps, np.float64), np.where(np.isfinite(found), found, np.nan)
 
 
 def _smoothed(values: np.ndarray) -> np.ndarray:

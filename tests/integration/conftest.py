@@ -55,7 +55,7 @@ def command_line(monkeypatch):
             contextlib.redirect_stderr(err),
         ):
             if not plots:
-                patch.setattr(telemetry, "plot_groups", lambda metrics, folder: [])
+                patch.setattr(telemetry.plots, "plot_curves", lambda curves, folder: [])
             status = main(["main.py", *arguments])
         return Outcome(status, out.getvalue(), err.getvalue())
 

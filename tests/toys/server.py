@@ -69,7 +69,7 @@ def _child(request):
     least = 0.0 if request["keeps_compiled"] else 1e9
     jax.config.update("jax_persistent_cache_min_compile_time_secs", least)
     if not request["plots"]:
-        telemetry.plot_groups = lambda *_: None
+        telemetry.plots.plot_curves = lambda *_: None
     if request["activity"]:
         interruptions.record(request["activity"])
     if request["place"]:

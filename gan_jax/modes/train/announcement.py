@@ -35,7 +35,7 @@ def announce(setup: Setup, params: Any, first: int) -> None:
 
 
 def announce_pace(pace: Pace, left: int) -> None:
-    """Prints how long compiling took, and how long the rest of the run will take.
+    """Prints how long the rest of the run will take.
 
     Args:
       pace: The pace, measured.
@@ -43,10 +43,7 @@ def announce_pace(pace: Pace, left: int) -> None:
     """
     seconds = pace.seconds_per_step
     assert seconds is not None
-    telemetry.say(
-        f"compiled in {about(pace.compile_seconds)}; {left:,} steps at {1 / seconds:.3g} steps/s: "
-        f"about {about(left * seconds)}"
-    )
+    telemetry.say(f"{left:,} steps at {1 / seconds:.3g} steps/s: about {about(left * seconds)}")
 
 
 def announce_early_stop(step: int) -> None:

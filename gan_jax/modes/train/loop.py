@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,17 +10,19 @@ from typing import Any, NamedTuple
 import jax
 from ml_collections import ConfigDict
 
-from gan_jax import core, data, telemetry
+from gan_jax import core, telemetry
 from gan_jax.checkpoint import Checkpointer
 from gan_jax.files import write_json_atomically
-from gan_jax.modes.train import events
 from gan_jax.modes.train.announcement import announce, announce_early_stop, announce_pace
+from gan_jax.modes.train.calls import Call, Calls, local
 from gan_jax.modes.train.checks import check_finite_params, check_step
+from gan_jax.modes.train.events import events_of
 from gan_jax.modes.train.grids import Grids
 from gan_jax.modes.train.interrupt import Interrupt
 from gan_jax.modes.train.intervals import Clock, Window
-from gan_jax.modes.train.pace import MOST, Pace, local, run_call
+from gan_jax.modes.train.pace import Pace
 from gan_jax.modes.train.periodic_evaluation import PeriodicEvaluation
+from gan_jax.modes.train.run_log import RunLog
 from gan_jax.modes.train.start import newest_or_fresh
 from gan_jax.runs import settings, workdir
 from gan_jax.runs.occupied import Claim, occupied
@@ -87,7 +90,7 @@ class _Loop:
         self.checkpointer, self.stop = checkpointer, stop
         self.config, self.experiment = setup.config, setup.experiment
         self.main = jax.process_index() == 0
-        self.per_call, self.sample_at = self._events()
+        self.sample_at, self.events = events_of(setup)
         self.phase = self.experiment.phases[0]
         self.compiled = compile_steps(setup, self.phase)
         state, progress = newest_or_fresh(checkpointer, self.phase.gan, self.config.seed)
@@ -95,7 +98,7 @@ class _Loop:
         self.step = stop.step = int(self.state.step)
         check_step(self.step, self.experiment.steps)
         self.window = Window(self.phase.gan, progress.get("window"))
-        self.metrics, self.grids = telemetry.MetricsLog(where.metrics), Grids(setup, where)
+        self.grids = Grids(setup, where)
         self.evaluation: PeriodicEvaluation | None = None
         if self.config.evaluate.every:
             self.evaluation = PeriodicEvaluation(
@@ -104,26 +107,6 @@ class _Loop:
         # What a run without evaluation knows of earlier scores, it hands on.
         self.scores_before = progress.get("scores")
         self.unscored = bool(self.evaluation and progress.get("unscored"))
-
-    def _events(self) -> tuple[int, frozenset[int]]:
-        config = self.config
-        # The run's length is not among them: the last call may be shorter.
-        per_call = events.steps_per_call(
-            config.steps_per_call or MOST,
-            (
-                config.log_every,
-                config.sample_every,
-                config.checkpoint_every,
-                config.evaluate.every,
-            ),
-        )
-        return per_call, events.sample_steps(
-            self.experiment,
-            every=config.sample_every,
-            epochs=config.sample_epochs,
-            examples_per_epoch=self.setup.epoch,
-            steps_per_call=per_call,
-        )
 
     def run(self) -> Trained:
         """Trains to the end or to an interruption."""
@@ -137,10 +120,9 @@ class _Loop:
                 steps_matter=self.experiment.ends_with_the_run,
             )
             write_json_atomically(self.where.environment, telemetry.environment())
-            self.metrics.truncate_after(first)
             announce(self.setup, local(self.state.params), first)
         with (
-            telemetry.TensorBoard(self.where.path, start=first, enabled=self.main) as self.board,
+            RunLog(self.where, first, enabled=self.main) as self.log,
             telemetry.ProgressBar(last, start=first, enabled=self.main) as self.bar,
         ):
             if first == 0:
@@ -155,9 +137,9 @@ class _Loop:
             self.claim.confirm()
             if self.evaluation:
                 self.evaluation.close()
-        # Curves take seconds, and one that asks a run to stop is waiting.
-        if self.main and (self.step == last or not self.stop.signum):
-            self._plot()
+            # Plots take seconds, and one that asks a run to stop is waiting.
+            if self.step == last or not self.stop.signum:
+                self.log.plot(wait=True)
         return Trained(self.step, self.step == last or self._stopped_early())
 
     def _train_phases(self) -> None:
@@ -190,30 +172,47 @@ class _Loop:
         clock = Clock(
             images_per_step=self.phase.examples_per_step, images_per_epoch=self.setup.epoch
         )
-        pace = Pace(self.per_call, fixed=self.config.steps_per_call > 0)
-        if self.main:
-            telemetry.say("compiling the step; this takes from some seconds to minutes")
+        pace = Pace(
+            self.config.steps_per_call and self.events.call_size(self.config.steps_per_call)
+        )
+        calls = Calls(self.compiled, resident, what=self._what(), main=self.main)
         while self.step < end and not self._is_over():
-            # The length of calls is open until one has been measured.
-            stop = end if pace.seconds_per_step else min(end, pace.end_of_call(self.step))
-            calls = data.calls(self.step, stop, pace.size)
-            with feed.chunks(calls, self.experiment.examples_before) as chunks:
+            lengths = self.events.calls(self.step, end, pace.size)
+            if pace.seconds_per_step is None:
+                # The length of calls is open until one has been measured.
+                lengths = itertools.islice(lengths, 1)
+            with feed.chunks(lengths, self.experiment.examples_before) as chunks:
                 for inputs in chunks:
                     if self._is_over():
-                        return
+                        break
                     if self.step == start:
                         self._enter()
-                    self._call(inputs, resident, pace, clock)
+                    self._call(inputs, calls, pace, clock)
+        for call in calls.read():
+            self._after_call(call, clock)
 
-    def _call(self, inputs: PyTree, resident: PyTree, pace: Pace, clock: Clock) -> None:
+    def _what(self) -> str:
+        """Names the step that is compiled."""
+        phases = len(self.experiment.phases)
+        index = self.experiment.index(self.step)
+        return f"the step of phase {index + 1} of {phases}" if phases > 1 else "the step"
+
+    def _call(self, inputs: PyTree, calls: Calls, pace: Pace, clock: Clock) -> None:
+        """Sends a call, and reads the one before it, or both where the state is needed."""
         count = len(jax.tree.leaves(inputs)[0])
         self.stop.step = self.step + count
-        start = time.perf_counter()
-        self.state, metrics = run_call(self.compiled, self.state, inputs, resident)
-        measured = pace.add(count, time.perf_counter() - start)
-        self._after_call(metrics, clock)
-        if measured and self.main and self.step < self.experiment.steps:
-            announce_pace(pace, self.experiment.steps - self.step)
+        self.state = calls.send(self.state, inputs, self.step, whole=pace.size)
+        self.step += count
+        late = pace.overlaps and not self._needs_state(self.step)
+        for call in calls.read(keep=1 if late else 0):
+            measured = pace.add(call.steps, call.seconds)
+            if measured:
+                pace.size = self.events.call_size(pace.size)
+            self._after_call(call, clock)
+            if measured and self.main and self.step < self.experiment.steps:
+                announce_pace(pace, self.experiment.steps - self.step)
+        if not late:
+            self._use_state(clock)
 
     def _is_over(self) -> bool:
         return self.stop.requested() or self._stopped_early()
@@ -221,42 +220,53 @@ class _Loop:
     def _stopped_early(self) -> bool:
         return self.evaluation is not None and self.evaluation.finished
 
-    def _after_call(self, metrics: PyTree, clock: Clock) -> None:
-        config, last = self.config, self.experiment.steps
-        steps = self.window.add(self.step, metrics)
-        self.step += steps
-        clock.tick(self.step)
+    def _after_call(self, call: Call, clock: Clock) -> None:
+        """Checks and logs the metrics of a call; the state may be of a later step."""
+        self.window.add(call.first, call.metrics)
+        step = call.first + call.steps
+        clock.tick(step)
         self.claim.confirm()
         shown = {}
-        if self.step % config.log_every == 0 or self.step == last:
-            shown = self._log(clock)
-        self.bar.update(self.step, steps * self.phase.examples_per_step, shown)
+        if step % self.config.log_every == 0 or step == self.experiment.steps:
+            shown = self._log(step, clock)
+        self.bar.update(step, call.steps * self.phase.examples_per_step, shown)
+
+    def _needs_state(self, step: int) -> bool:
+        """Whether something is done after this step with the state, or the phase ends."""
+        return step in self.sample_at or self._is_scored(step) or self._is_saved(step)
+
+    def _is_scored(self, step: int) -> bool:
+        return self.evaluation is not None and self.evaluation.due(step)
+
+    def _is_saved(self, step: int) -> bool:
+        every = self.config.checkpoint_every
+        # The last step is saved and plotted by `run`, checkpoint or not.
+        return every > 0 and step % every == 0 and step < self.experiment.steps
+
+    def _use_state(self, clock: Clock) -> None:
+        """What is due after the step of the state, all metrics until then having been read."""
         start = time.perf_counter()
         if self.step in self.sample_at:
             self._sample()
-        if self.evaluation and self.evaluation.due(self.step):
+        if self._is_scored(self.step):
             self._evaluate()
-        # The last step is saved and plotted by `run`, checkpoint or not.
-        due = config.checkpoint_every > 0 and self.step % config.checkpoint_every == 0
-        if due and self.step < last:
+        if self._is_saved(self.step):
             self._save()
-            if self.main:
-                self._plot()
+            self.log.plot(wait=False)
         # The rates are of the steps alone.
         spent = time.perf_counter() - start
         clock.leave_out(spent)
         self.bar.leave_out(spent)
 
-    def _log(self, clock: Clock) -> dict[str, float]:
+    def _log(self, step: int, clock: Clock) -> dict[str, float]:
         means = self.window.means()
         if not self.main:
             return means
-        epoch = self.experiment.examples_before(self.step) / self.setup.epoch
-        line = {"epoch": epoch, **means, **clock.rates(self.step)}
+        epoch = self.experiment.examples_before(step) / self.setup.epoch
+        line = {"epoch": epoch, **means, **clock.rates(step)}
         if len(self.experiment.phases) > 1:
-            line["phase"] = self.experiment.index(self.step - 1)
-        self.metrics.write(self.step, line)
-        self.board.write_scalars(self.step, line)
+            line["phase"] = self.experiment.index(step - 1)
+        self.log.write(step, line)
         return means
 
     def _evaluate(self) -> None:
@@ -268,9 +278,7 @@ class _Loop:
         )
         self.unscored = scores is None
         if self.main and scores:
-            key = {"score_protocol": self.evaluation.protocol_key}
-            self.metrics.write(self.step, {**scores, **key})
-            self.board.write_scalars(self.step, scores)
+            self.log.write(self.step, scores, score_protocol=self.evaluation.protocol_key)
 
     def _progress(self) -> dict[str, Any]:
         scores = self.evaluation.progress() if self.evaluation else self.scores_before
@@ -288,7 +296,4 @@ class _Loop:
     def _sample(self) -> None:
         if self.main:
             for title, grid in self.grids.save(self.step, local(self.state.replace(key=None))):
-                self.board.write_image(self.step, title, grid)
-
-    def _plot(self) -> None:
-        telemetry.plot_groups(telemetry.read_metrics(self.where.metrics), self.where.plots)
+                self.log.write_image(self.step, title, grid)

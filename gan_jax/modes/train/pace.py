@@ -2,92 +2,46 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import jax
-import numpy as np
-
-from gan_jax.core import Compiled
 from gan_jax.core.processes import broadcast
 
-PyTree = Any
-
-# A run is interrupted between two calls, so a call of more than one step takes no longer.
-SECONDS = 0.5
+# A run is interrupted between two calls, of which two are under way: so long does one take that has
+# more than one step.
+SECONDS = 0.25
 # Steps per call at most, where config.steps_per_call leaves it open.
 MOST = 50
-
-
-def local(tree: PyTree) -> PyTree:
-    """This process's copy of arrays that are whole on every device."""
-    return jax.tree.map(lambda x: x.addressable_data(0) if isinstance(x, jax.Array) else x, tree)
-
-
-def run_call(
-    compiled: Compiled, state: PyTree, inputs: PyTree, resident: PyTree
-) -> tuple[PyTree, PyTree]:
-    """Runs a call's steps and waits for them.
-
-    An accelerator gets one program of all steps. A CPU gets a program of one step as often as there
-    are steps, without waiting in between: it is compiled once for calls of any length, and a step
-    there takes far longer than to send it.
-
-    Args:
-      compiled: The compiled steps.
-      state: The state, which is donated.
-      inputs: Host arrays [steps, updates, B, ...], as a feed yields them.
-      resident: What lies on the device.
-
-    Returns:
-      The state, and the metrics [steps] of this process on the host.
-    """
-    calls = _single_steps(inputs) if jax.default_backend() == "cpu" else [inputs]
-    metrics = []
-    for call in calls:
-        state, found = compiled.run(state, compiled.put_inputs(call), resident)
-        metrics.append(local(found))
-    metrics = jax.device_get(metrics)
-    return state, jax.tree.map(lambda *parts: np.concatenate(parts), *metrics)
-
-
-def _single_steps(inputs: PyTree) -> list[PyTree]:
-    count = len(jax.tree.leaves(inputs)[0])
-    return [jax.tree.map(lambda x, i=i: x[i : i + 1], inputs) for i in range(count)]
 
 
 class Pace:
     """The number of steps per call, measured on the first calls of a compiled step.
 
-    The first call compiles; the next one of the same length is timed. On a CPU these are calls of
-    one step. Lengths are divisors of the largest, so that every event still ends a call.
-
     Attributes:
-      size: Steps of a call.
+      size: Steps of a call at most.
       seconds_per_step: As measured; None before that.
-      compile_seconds: What the calls before took more than their steps should have.
     """
 
-    def __init__(self, most: int, *, fixed: bool):
-        """Begins unmeasured.
+    def __init__(self, fixed: int = 0):
+        """Begins unmeasured, with calls of one step.
 
         Args:
-          most: Steps per call at most; it divides all events.
-          fixed: Whether calls have this length however long they take.
+          fixed: Steps of every call, however long they take; 0 to follow the measurement.
         """
-        self._most, self._fixed = most, fixed
-        self.size = 1 if jax.default_backend() == "cpu" and not fixed else most
+        self._fixed = fixed
+        self.size = fixed or 1
         self.seconds_per_step: float | None = None
-        self.compile_seconds = 0.0
-        # The number of steps and the seconds of the calls so far.
-        self._counts: list[int] = []
-        self._seconds: list[float] = []
+        self._lengths: set[int] = set()
 
-    def end_of_call(self, step: int) -> int:
-        """The step after the call that begins with `step`; calls end at multiples of the size."""
-        return step + self.size - step % self.size
+    @property
+    def overlaps(self) -> bool:
+        """Whether a call is sent before the one before it has ended.
+
+        A call that takes long gains nothing by that, and would delay an interruption.
+        """
+        return self.seconds_per_step is not None and self.seconds_per_step * self.size <= SECONDS
 
     def add(self, count: int, seconds: float) -> bool:
         """Learns what a call took; all processes must call it at once.
+
+        The first call of a length compiles a program; the second one is measured.
 
         Args:
           count: Its number of steps.
@@ -98,21 +52,16 @@ class Pace:
         """
         if self.seconds_per_step is not None:
             return False
-        known = count in self._counts or (jax.default_backend() == "cpu" and bool(self._counts))
-        self._counts.append(count)
-        self._seconds.append(seconds)
-        if not known:
+        if count not in self._lengths:
+            self._lengths.add(count)
             return False
         # Every process measures something else, and all need calls of one length.
-        total, last = broadcast((sum(self._seconds), seconds))
-        self.seconds_per_step = last / count
-        self.compile_seconds = max(0.0, total - sum(self._counts) * self.seconds_per_step)
-        if not self._fixed:
-            self.size = fitting_size(self._most, self.seconds_per_step)
+        (seconds,) = broadcast((seconds,))
+        self.seconds_per_step = seconds / count
+        self.size = self._fixed or fitting_size(self.seconds_per_step)
         return True
 
 
-def fitting_size(most: int, seconds_per_step: float) -> int:
-    """The largest divisor of `most` that takes at most `SECONDS`, at least 1."""
-    sizes = [size for size in range(1, most + 1) if most % size == 0]
-    return max(size for size in sizes if size == 1 or size * seconds_per_step <= SECONDS)
+def fitting_size(seconds_per_step: float) -> int:
+    """Steps that take at most `SECONDS` together, from 1 to `MOST`."""
+    return max(1, min(MOST, int(SECONDS / seconds_per_step)))
