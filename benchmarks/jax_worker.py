@@ -34,7 +34,7 @@ def make_config(settings: Settings):
     config.model.discriminator.steps = settings.critic_steps
     config.batch_size = settings.batch_size
     config.seed = settings.seed
-    config.precision = "bfloat16" if settings.precision == "bfloat16" else "float32"
+    config.precision = {"tf32": "tfloat32"}.get(settings.precision, settings.precision)
     config.data.augment.flip = False
     config.data.augment.crop_padding = 0
     config.data.augment.rotation_degrees = 0.0
@@ -60,9 +60,6 @@ def build(settings: Settings) -> Worker:
     """
     import jax
 
-    if settings.device == "cuda" and settings.precision == "float32":
-        # XLA's own choice for float32 on a GPU is TF32.
-        jax.config.update("jax_default_matmul_precision", "highest")
     platform = "gpu" if settings.device == "cuda" else "cpu"
     if jax.default_backend() != platform or jax.device_count() != 1:
         raise RuntimeError(f"JAX must have one {platform} device, not {jax.devices()}")

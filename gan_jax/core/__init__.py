@@ -35,6 +35,7 @@ from gan_jax.core.parallel import (
     check_batch_size,
     compile_chunk,
 )
+from gan_jax.core.precision import PRECISIONS, Precision, matmul_precision, with_precision
 from gan_jax.core.schedule import SCHEDULES, Number, Schedule, is_constant, resolve, schedule
 from gan_jax.core.state import (
     GanState,
@@ -48,6 +49,7 @@ from gan_jax.core.step import make_chunk, make_step
 
 __all__ = [
     "AXIS",
+    "PRECISIONS",
     "SCHEDULES",
     "ArraySpec",
     "Aux",
@@ -70,6 +72,7 @@ __all__ = [
     "Optimizer",
     "Phase",
     "Player",
+    "Precision",
     "Sampler",
     "Schedule",
     "Uniform",
@@ -90,10 +93,12 @@ __all__ = [
     "make_chunk",
     "make_optimizer",
     "make_step",
+    "matmul_precision",
     "resolve",
     "sampling_part",
     "sampling_weights",
     "schedule",
     "start",
     "truncated_normal",
+    "with_precision",
 ]

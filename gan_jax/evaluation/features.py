@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gan_jax import telemetry
-from gan_jax.core import fitting_batch_size, local_devices
+from gan_jax.core import fitting_batch_size, local_devices, with_precision
 from gan_jax.images import batches_of
 from gan_jax.metrics import Extractor
 
@@ -51,7 +51,9 @@ def make_extract(
     devices = local_devices()
     size = fitting_batch_size(batch_size, devices.count)
     params = jax.device_put(extractor.params, devices.whole)
-    apply = jax.jit(lambda params, images: extractor.apply(params, _in_color(images)))
+    # Scores are compared between machines: true float32 on all of them.
+    extracted = with_precision(extractor.apply, "float32")
+    apply = jax.jit(lambda params, images: extracted(params, _in_color(images)))
 
     def start(images: np.ndarray):
         filled = np.zeros((size - len(images), *images.shape[1:]), np.uint8)

@@ -93,7 +93,7 @@ def samples_protocol(
       sampler_name: Its name in the game.
       image_shape: (H, W, C) of generated images.
       sources: `{array: identity of its data set}`, of the rows that the sampler reads.
-      precision: Precision of the networks' arithmetic, float32 or bfloat16.
+      precision: The run's, a key of `core.PRECISIONS`.
       count: The number of generated images.
       seed: Seed of the inputs.
       options: Values of some of `sampler.options`.

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 
 from gan_jax import losses, networks
 from gan_jax.core import (
+    PRECISIONS,
     SCHEDULES,
     ArraySpec,
     Experiment,
@@ -31,7 +32,7 @@ from gan_jax.gans.network import Net
 from gan_jax.gans.pair import Pair
 from gan_jax.gans.pair_game import make_pair_game
 from gan_jax.gans.pair_objectives import PENALTIES, Penalty
-from gan_jax.gans.settings import PRECISIONS, Run, setting
+from gan_jax.gans.settings import Run, setting
 from gan_jax.names import check_name
 
 
@@ -183,7 +184,7 @@ def _pair(settings: Settings, shape: tuple[int, ...], num_classes: int, run: Run
         "num_classes": num_classes,
         "axis_name": run.axis_name,
     }
-    dtype = PRECISIONS[run.precision]
+    dtype = PRECISIONS[run.precision].dtype
     chosen = settings.discriminator
     options: dict[str, Any] = {
         "dropout_rate": chosen.dropout,

@@ -14,14 +14,10 @@ import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-import jax.numpy as jnp
-
 from gan_jax.core import Number, Schedule, resolve
 from gan_jax.names import check_name
 from gan_jax.ranges import ANY, Range
 
-# Of the networks' arithmetic.
-PRECISIONS = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
 Choices = tuple[str, ...] | Callable[[], Iterable[str]]
 
 
@@ -32,7 +28,7 @@ class Run:
     Attributes:
       steps: The number of steps of the whole run.
       batch_size: Examples per update, over all devices.
-      precision: "float32" or "bfloat16", of the networks' arithmetic.
+      precision: A key of `core.PRECISIONS`.
       axis_name: The mapped axis under pmap, else None.
       monitor_every: Steps between two computations of what is only logged.
       resolved: The schedules whose last step is the run's, as `resolve` was asked for them.

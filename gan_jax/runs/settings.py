@@ -13,11 +13,11 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from gan_jax import data, gans
+from gan_jax import core, data, gans
 from gan_jax.core.parallel import MODES
 from gan_jax.data.decoding import LAYOUTS
 from gan_jax.evaluation import protocols
-from gan_jax.gans.settings import PRECISIONS, as_dict, flat, read, setting
+from gan_jax.gans.settings import as_dict, flat, read, setting
 from gan_jax.metrics import extractor as extractor_table
 from gan_jax.runs import schema
 
@@ -123,7 +123,10 @@ class RunSettings:
     batch_size: int = setting(64, "Examples in a batch, over all devices.", least=1)
     seed: int = setting(0, "Seed of all random numbers.", least=0, most=2**32 - 1)
     precision: str = setting(
-        "float32", "Precision of the networks' arithmetic alone.", choices=tuple(PRECISIONS)
+        "float32",
+        "Arithmetic: float32, on every device; tfloat32: float32 with products in TF32 where an "
+        "NVIDIA GPU has them; bfloat16: networks in bfloat16, all else in float32.",
+        choices=tuple(core.PRECISIONS),
     )
     parallel: str = setting(
         "jit",

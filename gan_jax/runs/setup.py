@@ -189,7 +189,21 @@ def experiment_of(
         axis_name=core.axis_name_of(parallel or config.parallel),
         monitor_every=config.log_every,
     )
-    return gans.build(config.family, config.model.to_dict(), specs, run)
+    experiment = gans.build(config.family, config.model.to_dict(), specs, run)
+    return _sampled_with_precision(experiment, config.precision)
+
+
+def _sampled_with_precision(experiment: core.Experiment, precision: str) -> core.Experiment:
+    """The experiment with samplers that compute in the precision of the training."""
+
+    def of(phase: core.Phase) -> core.Phase:
+        samplers = {
+            name: dataclasses.replace(sampler, apply=core.with_precision(sampler.apply, precision))
+            for name, sampler in phase.gan.samplers.items()
+        }
+        return dataclasses.replace(phase, gan=dataclasses.replace(phase.gan, samplers=samplers))
+
+    return dataclasses.replace(experiment, phases=tuple(map(of, experiment.phases)))
 
 
 def likely_specs(config: ConfigDict) -> dict[str, core.ArraySpec]:
@@ -249,7 +263,8 @@ def chunk_function(setup: Setup, phase: core.Phase, *, parallel: str | None = No
         **config.data.augment.to_dict(),
     )
     axis_name = core.axis_name_of(parallel or config.parallel)
-    return core.make_chunk(core.make_step(phase.gan, prepare=prepare, axis_name=axis_name))
+    step = core.make_step(phase.gan, prepare=prepare, axis_name=axis_name)
+    return core.make_chunk(core.with_precision(step, config.precision))
 
 
 def compile_steps(setup: Setup, phase: core.Phase) -> core.Compiled:

@@ -19,7 +19,7 @@ class Flags:
         tuple[int, ...], "Batch sizes; the config's by default.", Range(least=1)
     ] = ()
     precisions: Annotated[
-        tuple[str, ...], "float32, bfloat16 or both; the config's by default."
+        tuple[str, ...], "float32, tfloat32, bfloat16 or several; the config's by default."
     ] = ()
     parallel_modes: Annotated[tuple[str, ...], "jit, pmap or both; the config's by default."] = ()
     rounds: Annotated[

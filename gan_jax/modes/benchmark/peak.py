@@ -7,31 +7,34 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
+from gan_jax.core import PRECISIONS, with_precision
+
 
 def make_matmul(precision: str) -> tuple[Callable[[], None], float]:
     """A large square matrix product on one device, to measure its peak with.
 
     Args:
-      precision: "float32" or "bfloat16".
+      precision: A key of `core.PRECISIONS`.
 
     Returns:
       A function that runs it and waits, and its floating-point operations.
     """
     on_cpu = jax.default_backend() == "cpu"
     side, repeats = (1536, 2) if on_cpu else (8192, 10)
-    dtype = jnp.dtype(precision)
+    dtype = PRECISIONS[precision].dtype
     left, right = (
         jax.random.normal(key, (side, side), jnp.float32).astype(dtype)
         for key in jax.random.split(jax.random.key(0))
     )
 
-    @jax.jit
     def multiply(left, right):
         def body(_, left):
             # Scaled, so that the numbers neither grow nor vanish over the repeats.
             return (left @ right) * jnp.asarray(side**-0.5, dtype)
 
         return jax.lax.fori_loop(0, repeats, body, left)
+
+    multiply = jax.jit(with_precision(multiply, precision))
 
     def call() -> None:
         multiply(left, right).block_until_ready()

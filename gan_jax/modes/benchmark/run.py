@@ -249,7 +249,7 @@ def benchmark(
     Args:
       config: The experiment; each empty list below stands for the config's own value.
       batch_sizes: Examples per batch.
-      precisions: "float32", "bfloat16".
+      precisions: Keys of `core.PRECISIONS`.
       parallel_modes: "jit", "pmap".
       rounds: Timed calls of each case.
       synthetic: Noise instead of the config's data set.
