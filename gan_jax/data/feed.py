@@ -20,7 +20,7 @@ from gan_jax.data.read_ahead import read_ahead
 from gan_jax.names import check_name
 
 PLACEMENTS = ("auto", "device", "host")
-# Under "auto" the data goes to the device if it is no larger than this many bytes.
+# What lies on the device under "auto" where the caller does not know how much memory it has.
 RESIDENT_BYTES = 4 * 2**30
 
 
@@ -124,6 +124,7 @@ def make_feed(
     batch_size: int,
     seed: int,
     placement: str = "auto",
+    resident_bytes: int = RESIDENT_BYTES,
     rows: slice = slice(None),
 ) -> Feed:
     """A feed over some streams of data.
@@ -133,7 +134,8 @@ def make_feed(
       updates: Batches per step.
       batch_size: Examples per batch, over all devices of all processes.
       seed: Seed of the order, 0 to 2**64 - 1.
-      placement: "device", "host", or "auto": on the device up to `RESIDENT_BYTES`.
+      placement: "device", "host", or "auto": on the device up to `resident_bytes`.
+      resident_bytes: The largest data that "auto" keeps on the device.
       rows: The rows of every batch that this process reads: all, or those of its own devices.
 
     Raises:
@@ -141,7 +143,7 @@ def make_feed(
     """
     check_name("config.data.placement", placement, PLACEMENTS)
     size = sum(array.nbytes for array in arrays_of(streams).values())
-    resident = placement == "device" or (placement == "auto" and size <= RESIDENT_BYTES)
+    resident = placement == "device" or (placement == "auto" and size <= resident_bytes)
     return Feed(dict(streams), updates, batch_size, seed, resident, rows)
 
 

@@ -37,6 +37,25 @@ def device_bytes() -> int:
     return stats.get("bytes_limit") or host_bytes()
 
 
+def resident_bytes(state: core.GanState) -> int:
+    """The largest data that is to lie on the device by itself, next to a run's state.
+
+    Half of what the state and its gradients leave: the rest is for activations and temporaries,
+    which only the compiled step knows. Devices of a CPU share the memory of the machine, in which
+    each has its own copy.
+
+    Args:
+      state: The state, or its shapes.
+    """
+    devices = 1 if (jax.local_devices()[0].memory_stats() or {}) else jax.local_device_count()
+    left = device_bytes() - devices * (tree_bytes(state) + _gradient_bytes(state))
+    return max(0, left // (2 * devices))
+
+
+def _gradient_bytes(state: core.GanState) -> int:
+    return max(map(tree_bytes, state.params.values()))
+
+
 def tree_bytes(tree: PyTree) -> int:
     """The bytes of a tree of arrays, or of their shapes."""
     leaves = (leaf for leaf in jax.tree.leaves(tree) if hasattr(leaf, "shape"))
@@ -88,9 +107,8 @@ def check_state(state: core.GanState) -> None:
     Raises:
       ValueError: In one line.
     """
-    gradients = max(map(tree_bytes, state.params.values()))
     check(
-        {"the state of the networks": tree_bytes(state), "gradients": gradients},
+        {"the state of the networks": tree_bytes(state), "gradients": _gradient_bytes(state)},
         "config.model.width, config.model.latent_dim or config.data.image_size",
     )
 

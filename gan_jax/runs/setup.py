@@ -12,11 +12,14 @@ import jax
 from ml_collections import ConfigDict
 
 from gan_jax import core, data, gans, telemetry
+from gan_jax.core import processes
 from gan_jax.names import check_name
 from gan_jax.runs import memory, settings
 from gan_jax.runs.workdir import DataInfo
 from gan_jax.untrusted import shown
 
+# Data that lies on every device by itself.
+_SMALL_BYTES = 2**28
 # What a domain of `config.data.domains` may say for itself; the rest is the same for all.
 DOMAIN_KEYS = tuple(field.name for field in dataclasses.fields(settings.Domain))
 
@@ -49,6 +52,17 @@ class Setup:
         """Examples of an epoch: those of the first stream."""
         return len(next(iter(self.streams.values())))
 
+    @functools.cached_property
+    def _resident_bytes(self) -> int:
+        """The largest data that lies on the device by itself, the same on every process."""
+        arrays = data.arrays_of(self.streams).values()
+        if sum(array.nbytes for array in arrays) <= _SMALL_BYTES:
+            return _SMALL_BYTES  # To know more would be to trace the start of the game.
+        gan, seed = self.experiment.phases[0].gan, self.config.seed
+        state = jax.eval_shape(lambda: core.init_state(gan, seed))
+        (size,) = processes.broadcast((float(memory.resident_bytes(state)),))
+        return int(size)
+
     def feed(self, phase: core.Phase, rows: slice = slice(None)) -> data.Feed:
         """The inputs of a phase's steps.
 
@@ -62,6 +76,7 @@ class Setup:
             batch_size=phase.batch_size,
             seed=self.config.seed,
             placement=self.config.data.placement,
+            resident_bytes=self._resident_bytes,
             rows=rows,
         )
 

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from gan_jax import data
-from gan_jax.data import feed
 
 
 def numbered(size, *, array="image", shape=(4, 6, 1), labels=True):
@@ -163,13 +162,11 @@ def test_a_process_reads_nothing_but_its_rows(tmp_path):
     assert sum(chunk["arrays"]["image"].size for chunk in chunks) == 6 * 2 * 2 * 12
 
 
-def test_small_data_goes_to_the_device_by_itself(domains, monkeypatch):
+def test_small_data_goes_to_the_device_by_itself(domains):
     assert make(domains).resident
     size = 11 * 24 + 7 * 18
-    monkeypatch.setattr(feed, "RESIDENT_BYTES", size)
-    assert make(domains).resident
-    monkeypatch.setattr(feed, "RESIDENT_BYTES", size - 1)
-    assert not make(domains).resident
+    assert make(domains, resident_bytes=size).resident
+    assert not make(domains, resident_bytes=size - 1).resident
     assert make(domains, "device").resident
     assert make(domains).examples_per_step == 6
     with pytest.raises(ValueError, match=r"config.data.placement 'gpu'.*auto, device, host"):

@@ -9,6 +9,15 @@ from gan_jax import core
 from gan_jax.runs import memory
 
 
+def game(count):
+    """A game of one network with `count` parameters, trained by plain gradient descent."""
+    return core.Gan(
+        lambda key: core.Networks({"net": {"w": jnp.zeros(count)}}, {}),
+        {"sgd": optax.sgd(1.0)},
+        (core.Player("only", ("net",), "sgd", None),),
+    )
+
+
 def test_the_bytes_of_a_tree_are_those_of_its_shapes():
     tree = {"a": jnp.zeros((3, 4)), "b": [jnp.zeros(5, jnp.int8), None]}
     assert memory.tree_bytes(tree) == 48 + 5
@@ -39,10 +48,28 @@ def test_files_that_do_not_fit_the_disk(tmp_path):
 
 def test_a_state_is_refused_before_it_is_there(monkeypatch):
     monkeypatch.setattr(memory, "host_bytes", lambda: 2**30)
-    huge = core.Gan(
-        lambda key: core.Networks({"net": {"w": jnp.zeros(2**40)}}, {}),
-        {"sgd": optax.sgd(1.0)},
-        (core.Player("only", ("net",), "sgd", None),),
-    )
     with pytest.raises(ValueError, match=r"state of the networks 4,096.0 GiB, gradients 4,096.0"):
-        core.start(huge, 0, check=memory.check_state)
+        core.start(game(2**40), 0, check=memory.check_state)
+
+
+class Device:
+    """What a device says of its memory."""
+
+    def __init__(self, size):
+        self._size = size
+
+    def memory_stats(self):
+        return {"bytes_limit": self._size} if self._size else None
+
+
+def test_data_may_take_half_of_what_the_state_leaves(monkeypatch):
+    state = jax.eval_shape(lambda: core.init_state(game(2**20), 0))
+    of_state = memory.tree_bytes(state) + 2**22  # And the gradients.
+    monkeypatch.setattr(jax, "local_devices", lambda: [Device(2**30)] * 2)
+    assert memory.resident_bytes(state) == (2**30 - of_state) // 2
+    monkeypatch.setattr(jax, "local_devices", lambda: [Device(2**20)])
+    assert memory.resident_bytes(state) == 0
+    # On a CPU each device has a copy of everything in the one memory.
+    monkeypatch.setattr(jax, "local_devices", lambda: [Device(None)] * 4)
+    monkeypatch.setattr(memory, "host_bytes", lambda: 2**30)
+    assert memory.resident_bytes(state) == (2**30 - 4 * of_state) // 8
