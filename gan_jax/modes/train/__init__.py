@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from typing import Annotated
 
 from ml_collections import ConfigDict
@@ -34,20 +35,27 @@ class Flags:
     compile_cache: Annotated[
         bool, "Keep compiled programs for the next start, in ~/.cache/gan_jax/programs."
     ] = True
+    deterministic: Annotated[
+        bool, "The same bits at each start, on a GPU too; refused where that cannot be."
+    ] = False
 
 
 def main(flags: Flags) -> int:
     """Trains; returns the exit status, 128 + the number of the signal that ended it early."""
     from gan_jax import telemetry
-    from gan_jax.modes.train import join
+    from gan_jax.modes.train import deterministic, join
     from gan_jax.modes.train.interrupt import Interrupt
     from gan_jax.modes.train.loop import train
     from gan_jax.runs.compile_cache import kept_programs
 
+    if flags.deterministic:
+        deterministic.set_flags(os.environ)
     processes = (flags.coordinator, flags.num_processes, flags.process_id)
     join.check(flags.distributed, *processes)
     if flags.distributed:
         join.join(*processes, timeout=flags.join_timeout)
+    if flags.deterministic:
+        deterministic.fix(flags.config, flags.workdir)
     interrupt = Interrupt()
     with kept_programs(flags.compile_cache):
         step, complete = train(flags.config, flags.workdir, interrupt=interrupt)
