@@ -49,13 +49,14 @@ class Flags:
 def main(flags: Flags) -> int:
     """Evaluates; prints one line per result, and returns the exit status."""
     from gan_jax.modes.evaluate.run import evaluate_run
+    from gan_jax.runs.compile_cache import kept_programs
 
     if flags.images is not None:
         for name in ("ema", "sample_seed", "truncation"):
             if getattr(flags, name) is not None:
                 raise ValueError(f"--{name} is of generated images, and --images are there already")
     options = {"names": flags.metrics} if flags.metrics else {}
-    evaluate_run(
+    kept_programs()(evaluate_run)(
         flags.workdir,
         config=flags.config,
         images=flags.images,

@@ -47,9 +47,10 @@ class Flags:
 def main(flags: Flags) -> int:
     """Samples; prints what was written where, and returns the exit status."""
     from gan_jax.modes.sample.run import sample_run
+    from gan_jax.runs.compile_cache import kept_programs
 
     print(
-        sample_run(
+        kept_programs()(sample_run)(
             flags.workdir,
             output=flags.output,
             num_images=flags.num_images,
