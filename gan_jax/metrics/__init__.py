@@ -4,7 +4,7 @@ Needs JAX, Flax, NumPy and SciPy only, and of this package `gan_jax.names`: usab
 without a configuration.
 """
 
-from gan_jax.metrics.distances import nearest_neighbors
+from gan_jax.metrics.distances import nearest_neighbors, neighbor_distances
 from gan_jax.metrics.efficientnet import efficientnet_lite0
 from gan_jax.metrics.extractor import (
     EXTRACTOR_TITLES,
@@ -29,8 +29,10 @@ from gan_jax.metrics.inception_v3 import inception
 from gan_jax.metrics.kernel import KernelInceptionDistance, kernel_inception_distance
 from gan_jax.metrics.manifold import (
     DensityCoverage,
+    ManifoldScores,
     PrecisionRecall,
     density_coverage,
+    manifold_scores,
     precision_recall,
 )
 from gan_jax.metrics.torch_file import WeightsError, read_torch_file
@@ -44,6 +46,7 @@ __all__ = [
     "InceptionScore",
     "InceptionScoreMoments",
     "KernelInceptionDistance",
+    "ManifoldScores",
     "Moments",
     "PrecisionRecall",
     "WeightsError",
@@ -58,12 +61,14 @@ __all__ = [
     "inception_score_moments",
     "kernel_inception_distance",
     "make_extractor",
+    "manifold_scores",
     "merge_inception_score_moments",
     "merge_moments",
     "metric_key",
     "metric_title",
     "moments",
     "nearest_neighbors",
+    "neighbor_distances",
     "precision_recall",
     "read_torch_file",
 ]

@@ -1,8 +1,9 @@
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from gan_jax import metrics
-from gan_jax.metrics import distances
+from gan_jax.metrics import _points, distances
 
 
 @pytest.fixture
@@ -10,11 +11,15 @@ def rng():
     return np.random.default_rng(4)
 
 
-@pytest.fixture
-def small_blocks(monkeypatch):
-    """Blocks that divide neither set evenly."""
+@pytest.fixture(params=["float64", "products"])
+def small_blocks(request, monkeypatch):
+    """Blocks that divide neither set evenly, and either way to compute them."""
     monkeypatch.setattr(distances, "_ROWS", 7)
     monkeypatch.setattr(distances, "_COLUMNS", 5)
+    monkeypatch.setattr(_points, "BLOCK", 16)
+    monkeypatch.setattr(_points, "MULTIPLE", 16)
+    if request.param == "products":
+        monkeypatch.setattr(_points, "SMALL", 0)
 
 
 def all_distances(first, second):
@@ -54,21 +59,44 @@ def test_a_sample_is_not_its_own_neighbor_but_its_double_is(rng):
     features = rng.normal(size=(23, 4))
     features[17] = features[2]
     expected = np.sort(all_distances(features, features), axis=1)
-    np.testing.assert_allclose(
-        distances.neighbor_distances(features, 3), expected[:, 3], rtol=1e-14
-    )
-    assert distances.neighbor_distances(features, 1)[2] == 0.0
+    found = metrics.neighbor_distances(features, 3)
+    np.testing.assert_allclose(found, expected[:, 1:4], rtol=1e-14)
+    assert metrics.neighbor_distances(features, 1)[2] == 0.0
 
 
 @pytest.mark.usefixtures("small_blocks")
-def test_blocks_cover_the_matrix_once(rng):
-    rows, columns = rng.normal(size=(16, 3)), rng.normal(size=(11, 3)) + 50.0
-    squared = np.full((16, 11), np.nan)
-    for row_slice, column_slice, block in distances.squared_distance_blocks(rows, columns):
-        assert np.isnan(squared[row_slice, column_slice]).all()
-        assert block.size <= 35
-        squared[row_slice, column_slice] = block
-    np.testing.assert_allclose(squared, all_distances(rows, columns) ** 2, rtol=1e-12)
+def test_samples_closer_than_float32_can_tell_are_told_apart(rng, monkeypatch):
+    # Two clusters far apart, whose samples differ by less than the error of a product.
+    features = 1e-5 * rng.normal(size=(40, 6))
+    features[20:] += 1.0
+    searched = []
+    exactly = distances._smallest_exactly
+
+    def counting(queries, bank, chosen, k):
+        searched.append(len(chosen))
+        return exactly(queries, bank, chosen, k)
+
+    monkeypatch.setattr(distances, "_smallest_exactly", counting)
+    found = metrics.neighbor_distances(features, 2)
+    assert searched == [40]
+    expected = np.sort(all_distances(features, features), axis=1)[:, 1:3]
+    np.testing.assert_allclose(found, expected, rtol=1e-11)
+
+
+@pytest.mark.parametrize("magnitude", [1e-30, 1.0, 1e30])
+@pytest.mark.usefixtures("small_blocks")
+def test_distances_of_any_magnitude(rng, magnitude):
+    features = magnitude * rng.normal(size=(40, 6))
+    expected = np.sort(all_distances(features, features), axis=1)[:, 1:3]
+    np.testing.assert_allclose(metrics.neighbor_distances(features, 2), expected, rtol=1e-13)
+
+
+def test_the_smallest_of_a_row_lie_in_the_groups_of_the_smallest_minima(rng):
+    values = rng.normal(size=(5, 64)).astype(np.float32)
+    values[0, 17:20] = -9.0, -8.0, -9.0
+    found, columns = distances._smallest(jnp.asarray(values), 3)
+    np.testing.assert_array_equal(found, np.sort(values, axis=1)[:, :3])
+    np.testing.assert_array_equal(np.take_along_axis(values, np.asarray(columns), 1), found)
 
 
 @pytest.mark.parametrize(
@@ -84,3 +112,8 @@ def test_blocks_cover_the_matrix_once(rng):
 def test_impossible_questions_are_refused(queries, k, message):
     with pytest.raises(ValueError, match=message):
         metrics.nearest_neighbors(queries, np.ones((5, 3)), k)
+
+
+def test_a_set_has_fewer_neighbors_than_samples():
+    with pytest.raises(ValueError, match="k must be less than the 5 samples, not 5"):
+        metrics.neighbor_distances(np.ones((5, 3)), 5)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from gan_jax import metrics
-from gan_jax.metrics import distances
+from gan_jax.metrics import _balls, _points
 
 
 @pytest.fixture
@@ -10,10 +10,19 @@ def rng():
     return np.random.default_rng(5)
 
 
-@pytest.fixture
-def small_blocks(monkeypatch):
-    monkeypatch.setattr(distances, "_ROWS", 7)
-    monkeypatch.setattr(distances, "_COLUMNS", 5)
+@pytest.fixture(params=["float64", "products"])
+def small_blocks(request, monkeypatch):
+    """Blocks that divide neither set evenly, and either way to compute them."""
+    monkeypatch.setattr(_points, "BLOCK", 16)
+    monkeypatch.setattr(_points, "MULTIPLE", 16)
+    if request.param == "products":
+        monkeypatch.setattr(_points, "SMALL", 0)
+
+
+@pytest.fixture(params=["float64", "products"])
+def either_way(request, monkeypatch):
+    if request.param == "products":
+        monkeypatch.setattr(_points, "SMALL", 0)
 
 
 def balls(features, k):
@@ -48,6 +57,38 @@ def test_all_four_are_what_their_definitions_say(rng, neighbors):
     expected = brute_force(real, fake, neighbors)
     assert all(0 < value < 1 for value in (*expected[:2], expected[3]))
     assert result == pytest.approx(expected, rel=1e-14)
+    together = metrics.manifold_scores(
+        real, fake, precision_neighbors=neighbors, density_neighbors=neighbors
+    )
+    assert together == result
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_all_four_in_one_pass_with_known_distances(rng):
+    real, fake = rng.normal(size=(40, 3)), 1.2 * rng.normal(size=(33, 3)) + 0.3
+    known = metrics.neighbor_distances(real, 7)
+    result = metrics.manifold_scores(real, fake, real_distances=known)
+    assert result == (
+        *metrics.precision_recall(real, fake, real_distances=known),
+        *metrics.density_coverage(real, fake, real_distances=known),
+    )
+    assert result == (*metrics.precision_recall(real, fake), *metrics.density_coverage(real, fake))
+    # They are used, not computed again.
+    assert metrics.manifold_scores(real, fake, real_distances=0.0 * known).density == 0.0
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+@pytest.mark.usefixtures("small_blocks")
+def test_pairs_too_close_to_call_are_computed_in_float64(rng, monkeypatch, share):
+    # Radii are near 1 and differ, as the distances to the balls' surfaces do, by 1e-6.
+    monkeypatch.setattr(_balls, "_DOUBTFUL_SHARE", share)
+    lattice = np.stack(np.meshgrid(np.arange(6.0), np.arange(6.0)), axis=-1)
+    real, fake = lattice[:4].reshape(-1, 2), lattice[2:].reshape(-1, 2)
+    real = real + 1e-6 * rng.normal(size=real.shape)
+    fake = fake + 1e-6 * rng.normal(size=fake.shape)
+    expected = brute_force(real, fake, 2)
+    result = metrics.manifold_scores(real, fake, precision_neighbors=2, density_neighbors=2)
+    assert result == pytest.approx(expected, rel=1e-14)
 
 
 def test_balls_on_a_line():
@@ -62,6 +103,7 @@ def test_balls_on_a_line():
 
 
 @pytest.mark.parametrize("offset", [0.0, 1e3])
+@pytest.mark.usefixtures("either_way")
 def test_a_set_against_itself(rng, offset):
     # Each ball holds its own sample and k - 1 others; the k-th lies on its surface.
     features = (rng.normal(size=(300, 20)) + offset).astype(np.float32)
@@ -70,6 +112,7 @@ def test_a_set_against_itself(rng, offset):
 
 
 @pytest.mark.parametrize("offset", [0.0, 1e3])
+@pytest.mark.usefixtures("either_way")
 def test_surfaces_belong_to_precision_and_recall_but_not_to_density_and_coverage(offset):
     # Points of a square lattice, so that every ball has a radius of 1. Rows 0 to 3 are real and 2
     # to 5 fake: rows 2 and 3 are shared, row 4 is on the surface of row 3's balls, row 5 in none.
@@ -109,6 +152,7 @@ def test_equal_distributions_have_the_coverage_that_is_expected(rng, count, fake
     assert density == pytest.approx(1.0, abs=0.05)
 
 
+@pytest.mark.usefixtures("either_way")
 def test_a_collapsed_generator_recalls_nothing(rng):
     real = rng.normal(size=(60, 5))
     fake = np.tile(real[:1] + 1e-3, (60, 1))
@@ -147,3 +191,9 @@ def test_features_that_do_not_fit_are_refused(measure, fake, message):
 def test_recall_needs_neighbors_among_the_generated_too():
     with pytest.raises(ValueError, match="less than the 3 fake samples, not 3"):
         metrics.precision_recall(np.ones((9, 2)), np.ones((3, 2)))
+
+
+@pytest.mark.parametrize("shape", [(9,), (9, 4), (8, 5)])
+def test_distances_of_other_samples_are_refused(shape):
+    with pytest.raises(ValueError, match=r"real_distances must be \[9, 5 or more\]"):
+        metrics.manifold_scores(np.ones((9, 2)), np.ones((9, 2)), real_distances=np.ones(shape))
