@@ -48,7 +48,8 @@ class Evaluator:
 
         Args:
           extractor: The extractor of the features; the one that `reference` was made with.
-          reference: The real images, with their features where `protocols.needs_features(names)`.
+          reference: The real images, with their features where `protocols.needs_features(names)`,
+            and better with their distances too, which else are computed at every scoring.
           names: Metrics, of `protocols.METRICS`.
           batch_size: Images at a time over all devices, rounded up to a multiple of their number.
         """
@@ -157,11 +158,26 @@ class Evaluator:
         }
 
     def _manifold(self, real: Any, fake: Any) -> dict[str, float]:
+        neighbors, known = protocols.NEIGHBORS, self.reference.distances
+        near, dense = (
+            {*pair} & set(self.names) for pair in (("precision", "recall"), ("density", "coverage"))
+        )
         found: dict[str, float] = {}
-        if {"precision", "recall"} & set(self.names):
-            near = metrics.precision_recall(real, fake, neighbors=protocols.NEIGHBORS["precision"])
-            found |= near._asdict()
-        if {"density", "coverage"} & set(self.names):
-            dense = metrics.density_coverage(real, fake, neighbors=protocols.NEIGHBORS["density"])
-            found |= dense._asdict()
+        if near and dense:
+            all_four = metrics.manifold_scores(
+                real,
+                fake,
+                precision_neighbors=neighbors["precision"],
+                density_neighbors=neighbors["density"],
+                real_distances=known,
+            )
+            found = all_four._asdict()
+        elif near:
+            found = metrics.precision_recall(
+                real, fake, neighbors=neighbors["precision"], real_distances=known
+            )._asdict()
+        elif dense:
+            found = metrics.density_coverage(
+                real, fake, neighbors=neighbors["density"], real_distances=known
+            )._asdict()
         return {name: value for name, value in found.items() if name in self.names}

@@ -103,6 +103,13 @@ class Entry(NamedTuple):
             return None
         return Moments(self.count, np.array(found["mean"]), np.array(found["scatter"]))
 
+    def read_distances(self, neighbors: int) -> np.ndarray | None:
+        """float64 [N, `neighbors` or more]; None where they are missing, fewer or damaged."""
+        found = self._read("distances")
+        if found is None or found["distances"].shape[1] < neighbors:
+            return None
+        return found["distances"]
+
     def write_features(self, blocks: Iterable[np.ndarray]) -> np.ndarray:
         """Keeps the features.
 
@@ -117,6 +124,8 @@ class Entry(NamedTuple):
           OSError: If they cannot be written. Nothing is left then, nor after SIGTERM.
         """
         row = (np.dtype(np.float32), (self.key["feature_dim"],))
+        # Those of features that were computed elsewhere, and may differ in their last bits.
+        self._file("distances").unlink(missing_ok=True)
         with files.array_writer(self._file("features"), max_rows=self.count) as writer:
             for block in blocks:
                 if (block.dtype, block.shape[1:]) != row:
@@ -135,6 +144,12 @@ class Entry(NamedTuple):
         dim = self.key["feature_dim"]
         with files.array_writer(self._file("moments"), max_rows=dim) as writer:
             writer.append({"mean": moments.mean, "scatter": moments.scatter})
+            writer.description["key"] = self.key
+
+    def write_distances(self, distances: np.ndarray) -> None:
+        """Keeps distances to the nearest features, float64 [N, k]; raises as `write_features`."""
+        with files.array_writer(self._file("distances"), max_rows=self.count) as writer:
+            writer.append({"distances": distances})
             writer.description["key"] = self.key
 
     def _read(self, ending: str) -> dict[str, np.ndarray] | None:

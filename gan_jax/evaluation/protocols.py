@@ -63,6 +63,11 @@ def needs_features(names: Iterable[str]) -> bool:
     return any(name in NEED_FEATURES for name in names)
 
 
+def most_neighbors(names: Iterable[str]) -> int:
+    """To how many neighbors distances are needed by the metrics among these; 0 for none."""
+    return max((NEIGHBORS[name] for name in names if name in NEIGHBORS), default=0)
+
+
 def kid_subset_size(real: int, fake: int) -> int:
     """Of KID: as in the paper, or of few images half, which leaves its standard error defined."""
     return min(SUBSET_SIZE, max(2, min(real, fake) // 2))

@@ -14,7 +14,7 @@ from gan_jax.data import Dataset
 from gan_jax.evaluation import feature_cache, features
 from gan_jax.files import locks
 from gan_jax.images import batches_of
-from gan_jax.metrics import Extractor, Moments, merge_moments, moments
+from gan_jax.metrics import Extractor, Moments, merge_moments, moments, neighbor_distances
 
 _log = logging.getLogger(__name__)
 
@@ -26,11 +26,14 @@ class Reference(NamedTuple):
       moments: Moments of the features.
       features: float32 [N, D], a read-only memory map; None where they were not asked for.
       protocol: What they were computed from, `{name: JSON value}`.
+      distances: float64 [N, k], of each to its nearest ones (`metrics.neighbor_distances`); None
+        where they were not asked for.
     """
 
     moments: Moments
     features: np.ndarray | None
     protocol: dict[str, Any]
+    distances: np.ndarray | None = None
 
 
 def make_reference(
@@ -40,6 +43,7 @@ def make_reference(
     array: str = "image",
     count: int = 0,
     keep_features: bool = False,
+    neighbors: int = 0,
     cache_dir: str | Path | None = None,
     batch_size: int = features.BATCH_SIZE,
     title: str = "real images",
@@ -53,13 +57,16 @@ def make_reference(
       count: How many, chosen at random but always the same; 0 for all.
       keep_features: Whether single features are wanted (KID, precision, recall, density, coverage)
         and not only their moments (FID).
+      neighbors: To how many nearest ones each feature's distances are wanted (precision, recall,
+        density, coverage), which wants the features too; 0 for none.
       cache_dir: Where to keep results, by extractor and identity of the images; None for the place
         of decoded images.
       batch_size: Images at a time.
       title: Title of the progress bar.
 
     Raises:
-      ValueError: If the data set has fewer than two images, or fewer than `count`.
+      ValueError: If the data set has fewer than two images, fewer than `count`, or no more than
+        `neighbors`.
       OSError: If the result cannot be written.
     """
     count = count or len(dataset)
@@ -90,42 +97,73 @@ def make_reference(
         "weights_sha256": extractor.weights_sha256,
     }
     compute = functools.partial(_compute, extractor, dataset, chosen, array, batch_size, title)
-    return Reference(*_read_or_compute(entry, compute, keep_features), protocol)
+    kept = _read_or_compute(entry, compute, _Wanted(keep_features or neighbors > 0, neighbors))
+    return Reference(kept.moments, kept.features, protocol, kept.distances)
+
+
+class _Wanted(NamedTuple):
+    """What is asked for next to moments.
+
+    Attributes:
+      features: Whether features are.
+      neighbors: How many distances of each.
+    """
+
+    features: bool
+    neighbors: int
+
+
+class _Kept(NamedTuple):
+    """What is kept of real images; None where it is not asked for."""
+
+    moments: Moments
+    features: np.ndarray | None
+    distances: np.ndarray | None
 
 
 def _read_or_compute(
-    entry: feature_cache.Entry, compute: Callable[[], Iterator[np.ndarray]], keep_features: bool
-) -> tuple[Moments, np.ndarray | None]:
+    entry: feature_cache.Entry, compute: Callable[[], Iterator[np.ndarray]], wanted: _Wanted
+) -> _Kept:
     """What is kept; what is not is computed, and kept then."""
-    known = _read(entry, keep_features)
+    known = _read(entry, wanted)
     if known is not None:
         return known
     with locks.making(entry.path, _log.warning):
-        return _read(entry, keep_features) or _compute_and_keep(entry, compute, keep_features)
+        return _read(entry, wanted) or _compute_and_keep(entry, compute, wanted)
 
 
-def _read(
-    entry: feature_cache.Entry, keep_features: bool
-) -> tuple[Moments, np.ndarray | None] | None:
+def _read(entry: feature_cache.Entry, wanted: _Wanted) -> _Kept | None:
     """All that was asked for, if it is kept."""
-    known = entry.read_moments()
-    if known is None or not keep_features:
-        return None if known is None else (known, None)
-    kept = entry.read_features()
-    return None if kept is None else (known, kept)
+    known, kept, distances = entry.read_moments(), None, None
+    if known is None:
+        return None
+    if wanted.features:
+        kept = entry.read_features()
+        if kept is None:
+            return None
+    if wanted.neighbors > 0:
+        distances = entry.read_distances(wanted.neighbors)
+        if distances is None:
+            return None
+    return _Kept(known, kept, distances)
 
 
 def _compute_and_keep(
-    entry: feature_cache.Entry, compute: Callable[[], Iterator[np.ndarray]], keep_features: bool
-) -> tuple[Moments, np.ndarray | None]:
-    known, kept = entry.read_moments(), entry.read_features()
-    if keep_features and kept is None:
+    entry: feature_cache.Entry, compute: Callable[[], Iterator[np.ndarray]], wanted: _Wanted
+) -> _Kept:
+    known, kept, distances = entry.read_moments(), entry.read_features(), None
+    if wanted.features and kept is None:
         kept = entry.write_features(compute())
     if known is None:
         blocks = compute() if kept is None else batches_of(kept, features.BLOCK_ROWS)
         known = functools.reduce(merge_moments, map(moments, blocks))
         entry.write_moments(known)
-    return known, kept if keep_features else None
+    if wanted.neighbors > 0 and kept is not None:
+        distances = entry.read_distances(wanted.neighbors)
+        if distances is None:
+            distances = neighbor_distances(kept, wanted.neighbors)
+            entry.write_distances(distances)
+    return _Kept(known, kept if wanted.features else None, distances)
 
 
 def _choose(size: int, count: int) -> np.ndarray | None:

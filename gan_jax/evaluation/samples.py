@@ -124,6 +124,7 @@ def make_evaluator(
         array=array,
         count=num_real,
         keep_features=protocols.needs_features(names),
+        neighbors=protocols.most_neighbors(names),
         cache_dir=cache_dir,
         batch_size=batch_size,
     )

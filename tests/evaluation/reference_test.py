@@ -1,13 +1,14 @@
 """Statistics of real images: computed once, kept by protocol."""
 
 import dataclasses
+import functools
 
 import numpy as np
 import pytest
 
 from gan_jax import data, metrics
 from gan_jax.evaluation import feature_cache as feature_store
-from gan_jax.evaluation import features
+from gan_jax.evaluation import features, reference
 from gan_jax.evaluation.reference import make_reference
 
 
@@ -70,6 +71,30 @@ def test_features_that_were_not_kept_are_computed(counted, tmp_path):
     assert found.features.shape == (40, 12)
 
 
+def test_distances_are_kept_and_computed_once(toy_extractor, tmp_path, monkeypatch):
+    computed = []
+
+    def counting(features, k):
+        computed.append(k)
+        return metrics.neighbor_distances(features, k)
+
+    monkeypatch.setattr(reference, "neighbor_distances", counting)
+    made = functools.partial(make_reference, toy_extractor, dataset(), cache_dir=tmp_path)
+    first = made(neighbors=3)
+    np.testing.assert_array_equal(
+        first.distances, metrics.neighbor_distances(np.asarray(first.features), 3)
+    )
+    assert made().distances is None
+    np.testing.assert_array_equal(made(neighbors=2).distances, first.distances)
+    assert computed == [3]
+    assert made(neighbors=5).distances.shape == (40, 5)
+    assert computed == [3, 5]
+    # Features that were computed again may differ in their last bits.
+    next(tmp_path.glob("*.features")).unlink()
+    made(neighbors=5)
+    assert computed == [3, 5, 5]
+
+
 @pytest.mark.parametrize(
     "change", ["images", "array", "weights", "count", "resolution", "resize", "dim", "version"]
 )
@@ -129,7 +154,7 @@ def test_an_array_of_another_name_is_compared_with(toy_extractor, tmp_path):
 
 def test_a_damaged_file_is_computed_again(counted, tmp_path):
     extractor, traces = counted
-    first = make_reference(extractor, dataset(), keep_features=True, cache_dir=tmp_path)
+    first = make_reference(extractor, dataset(), neighbors=5, cache_dir=tmp_path)
     want = np.array(first.features)
     for file in list(tmp_path.iterdir()):
         whole = file.read_bytes()
@@ -138,11 +163,12 @@ def test_a_damaged_file_is_computed_again(counted, tmp_path):
             file.unlink()
             file.write_bytes(content)
             traces.clear()
-            again = make_reference(extractor, dataset(), keep_features=True, cache_dir=tmp_path)
+            again = make_reference(extractor, dataset(), neighbors=5, cache_dir=tmp_path)
             # Moments can be taken of features that were kept.
             assert bool(traces) == (file.suffix == ".features")
             np.testing.assert_array_equal(first.moments.scatter, again.moments.scatter)
             np.testing.assert_array_equal(want, again.features)
+            np.testing.assert_array_equal(first.distances, again.distances)
             assert file.read_bytes() == whole
 
 
