@@ -7,7 +7,8 @@ compare single images keep their features.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ import numpy as np
 from gan_jax import metrics
 from gan_jax.core import fitting_batch_size, local_devices
 from gan_jax.evaluation import features, protocols
+from gan_jax.evaluation.parts import Parts
 from gan_jax.evaluation.reference import Reference
 from gan_jax.metrics import Extractor
 
@@ -90,10 +92,48 @@ class Evaluator:
         """
         protocols.check_counts(self.names, self.reference.moments.count, count)
         shown = features.progress(batches, count, title)
-        return self._scores(self._measure(shown, count, positions))
+        return self._scores(self._measure(self._extract(shown), count, positions))
+
+    def score_numbered(
+        self,
+        images: Callable[[int, int], Iterable[np.ndarray]],
+        count: int,
+        *,
+        parts: Parts | None = None,
+        title: str = "",
+    ) -> dict[str, float]:
+        """Scores images that can be computed by their numbers, going on where it was interrupted.
+
+        Args:
+          images: Maps (start, stop) to images number start to stop - 1, as batches for `score`.
+          count: Number of images, at least 2.
+          parts: Where features are kept until all are there; None for nowhere. They are still
+            there when this returns.
+          title: As of `score`.
+
+        Returns:
+          As `score`.
+
+        Raises:
+          ValueError: As `score`.
+        """
+        protocols.check_counts(self.names, self.reference.moments.count, count)
+
+        def compute(start: int, stop: int) -> Iterator[features.Features]:
+            whole = title if not start else title and f"{title}, from image {start:,} on"
+            return self._extract(features.progress(images(start, stop), stop - start, whole))
+
+        if parts is None:
+            return self._scores(self._measure(compute(0, count), count, None))
+        with contextlib.closing(parts.completed(compute, count)) as found:
+            measured = self._measure(found, count, None)
+        return self._scores(measured)
 
     def _measure(
-        self, batches: Iterable[Any], count: int, positions: np.ndarray | None
+        self,
+        batches: Iterable[features.Features],
+        count: int,
+        positions: np.ndarray | None,
     ) -> Measured:
         dim, splits = self.extractor.feature_dim, min(protocols.SPLITS, count)
         total = metrics.empty_moments(dim)
@@ -104,7 +144,7 @@ class Evaluator:
             )
         if protocols.needs_features(self.names):
             kept = np.empty((count, dim), np.float32)
-        for part in features.collect(self._extract(batches)):
+        for part in features.collect(batches):
             stop = done + len(part.features)
             if stop > count:
                 raise ValueError(f"{count} images were promised, more came")

@@ -94,21 +94,25 @@ def _regrouped(batches: Iterable[np.ndarray], size: int) -> Iterator[np.ndarray]
 
 
 def collect(parts: Iterable[Features], rows: int = BLOCK_ROWS) -> Iterator[Features]:
-    """Joins batches to blocks of `rows` or somewhat more, but for the last.
+    """Divides features anew into blocks of `rows`, but for the last.
 
-    Taking moments costs passes over a [D, D] matrix: by the block, not by the batch.
+    Taking moments costs passes over a [D, D] matrix: by the block, not by the batch. Which images
+    are in a block does not depend on the batches.
     """
-    block: list[Features] = []
+    held: list[Features] = []
+    count = 0
     for part in parts:
-        block.append(part)
-        if sum(len(one.features) for one in block) >= rows:
-            yield _join(block)
-            block = []
-    if block:
-        yield _join(block)
+        held, count = [*held, part], count + len(part.features)
+        while count >= rows:
+            joined = join(held)
+            yield Features(*(column[:rows] for column in joined))
+            held, count = [Features(*(column[rows:] for column in joined))], count - rows
+    if count:
+        yield join(held)
 
 
-def _join(parts: list[Features]) -> Features:
+def join(parts: list[Features]) -> Features:
+    """One block of several."""
     return Features(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
@@ -133,7 +137,7 @@ def extract(
     if not len(images):
         raise ValueError("there are no images to compute features of")
     compute = make_extract(extractor, batch_size=batch_size)
-    return _join(list(compute(progress(batches_of(images, batch_size), len(images), title))))
+    return join(list(compute(progress(batches_of(images, batch_size), len(images), title))))
 
 
 def progress(

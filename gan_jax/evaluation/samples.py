@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from gan_jax import metrics, sampling
+from gan_jax import metrics, sampling, telemetry
 from gan_jax.core import FromData, Sampler, Weights
 from gan_jax.data import Dataset, Streams, arrays_of
-from gan_jax.evaluation import features, protocols
+from gan_jax.evaluation import features, parts, protocols
 from gan_jax.evaluation.evaluator import Evaluator
+from gan_jax.evaluation.parts import Parts
 from gan_jax.evaluation.reference import make_reference
 from gan_jax.metrics import Extractor
 
@@ -36,6 +37,8 @@ class SampleEvaluator:
       inputs_of: Maps the numbers of images to their inputs.
       count: Images to generate.
       protocol: All that the scores depend on but the step.
+      unfinished_dir: Where features are kept until all are scored (`parts.folder_of`), so that an
+        evaluation that was interrupted goes on; None for nowhere.
     """
 
     evaluator: Evaluator
@@ -43,6 +46,7 @@ class SampleEvaluator:
     inputs_of: sampling.InputsOf
     count: int
     protocol: Mapping[str, Any]
+    unfinished_dir: Path | None = None
 
     def __call__(
         self, weights: Weights, *, cancelled: Callable[[], bool] = lambda: False, title: str = ""
@@ -54,11 +58,37 @@ class SampleEvaluator:
           cancelled: Asked between batches, whether to stop.
           title: Title of the progress bar; empty for none.
         """
-        batches = self.generate.numbered(weights, self.inputs_of, self.count)
+        kept = None
+        if self.unfinished_dir is not None:
+            logits = "inception_score" in self.evaluator.names
+            kept = Parts(self.unfinished_dir, self.identity(weights), keep_logits=logits)
+
+        def images(start: int, stop: int) -> Iterator[np.ndarray]:
+            # From the first of a batch on, so that each image has its usual place in it.
+            skipped = start % self.generate.batch_size
+            batches = self.generate.numbered(weights, self.inputs_of, stop, start=start - skipped)
+            return _until(batches, cancelled, skipped)
+
         try:
-            return self.evaluator.score(_until(batches, cancelled), self.count, title=title)
+            scores = self.evaluator.score_numbered(images, self.count, parts=kept, title=title)
         except _CancelledError:
             return None
+        if kept is not None:
+            kept.remove()
+        return scores
+
+    def identity(self, weights: Weights) -> dict[str, Any]:
+        """All that the bits of the scores depend on, JSON-able.
+
+        Args:
+          weights: The weights that the sampler reads.
+        """
+        return {
+            "protocol": self.protocol,
+            "weights_sha256": parts.weights_sha256(weights),
+            "batch_sizes": [self.generate.batch_size, self.evaluator.batch_size],
+            "environment": telemetry.environment(),
+        }
 
     @property
     def main_key(self) -> str:
@@ -145,6 +175,7 @@ def make_sample_evaluator(
     frequencies: Mapping[str, np.ndarray] | None = None,
     seed: int = 0,
     options: Mapping[str, Any] = MappingProxyType({}),
+    unfinished_dir: Path | None = None,
 ) -> SampleEvaluator:
     """Makes what scores the samples of a run.
 
@@ -162,6 +193,8 @@ def make_sample_evaluator(
         `label_frequencies` gives it; None where that is `streams`.
       seed: Seed of the inputs.
       options: Values of some of `sampler.options`.
+      unfinished_dir: Where an evaluation that is interrupted keeps what is done of it, as
+        `parts.folder_of` returns it; None for nowhere.
 
     Raises:
       ValueError: If the sampler has no such option or refuses its value, or if the data lacks what
@@ -194,7 +227,7 @@ def make_sample_evaluator(
         averaged=averaged,
     )
     generate = sampling.make_generate(sampler, options=options)
-    return SampleEvaluator(evaluator, generate, inputs_of, count, protocol)
+    return SampleEvaluator(evaluator, generate, inputs_of, count, protocol, unfinished_dir)
 
 
 def stream_of(streams: Streams, array: str) -> Dataset:
@@ -224,12 +257,14 @@ def label_frequencies(streams: Streams) -> dict[str, np.ndarray]:
 
 
 def _until(
-    batches: Iterable[sampling.Generated], cancelled: Callable[[], bool]
+    batches: Iterable[sampling.Generated], cancelled: Callable[[], bool], skipped: int
 ) -> Iterator[np.ndarray]:
+    """The images but for the first ones, less than a batch."""
     for batch in batches:
         if cancelled():
             raise _CancelledError
-        yield batch.images
+        yield batch.images[skipped:]
+        skipped = 0
 
 
 def _digest(value: Mapping[str, Any]) -> str:

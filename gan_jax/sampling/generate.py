@@ -68,14 +68,17 @@ class Generate:
         inputs = _checked(self.sampler, inputs)
         return (batch.images for batch in self._stream(weights, _cut(inputs, self.batch_size)))
 
-    def numbered(self, weights: Weights, inputs_of: InputsOf, count: int) -> Iterator[Generated]:
-        """Images number 0 to `count` - 1; never are all of them in memory.
+    def numbered(
+        self, weights: Weights, inputs_of: InputsOf, count: int, *, start: int = 0
+    ) -> Iterator[Generated]:
+        """Images number `start` to `count` - 1; never are all of them in memory.
 
         Args:
           weights: The weights that the sampler reads.
           inputs_of: Maps numbers int32 [B] to inputs, as
             `functools.partial(sampling.inputs, sampler, seed=0)`.
-          count: Number of images.
+          count: Number of images, those before `start` included.
+          start: The first one.
 
         Yields:
           The batches, in the order of the numbers.
@@ -85,7 +88,7 @@ class Generate:
         """
         held = fitting_batch_size(_NUMBERS, self.batch_size)
         numbers = (
-            np.arange(i, min(i + held, count), dtype=np.int32) for i in range(0, count, held)
+            np.arange(i, min(i + held, count), dtype=np.int32) for i in range(start, count, held)
         )
         parts = (
             part

@@ -78,12 +78,12 @@ def scored_images(evaluator, monkeypatch):
     """The images that an evaluation scores, in their order."""
     found = []
 
-    def keep(batches, count, **_):
-        found.extend(batches)
+    def keep(self, images, count, **_):
+        found.extend(images(0, count))
         return {}
 
     with monkeypatch.context() as patched:
-        patched.setattr(type(evaluator.evaluator), "score", lambda self, *a, **k: keep(*a, **k))
+        patched.setattr(type(evaluator.evaluator), "score_numbered", keep)
         evaluator(WEIGHTS)
     return np.concatenate(found)
 

@@ -9,6 +9,7 @@ from PIL import Image
 
 from gan_jax import telemetry
 from gan_jax.checkpoint import Checkpointer
+from gan_jax.evaluation import samples
 from gan_jax.metrics import extractor as extractors
 
 SMALL = ("--extractor=toy", "--num_images=40", "--num_real=60")
@@ -120,6 +121,34 @@ def test_checkpoints_are_scored_twice_alike_and_kept(unscored, command_line, tmp
     assert first[0]["protocol"]["weights"] == "averaged"
     assert command_line(*command).status == 0
     assert [result["scores"] for result in results(unscored)] == [x["scores"] for x in first]
+
+
+def test_checkpoints_that_were_scored_before_an_interruption_are_not_scored_again(
+    unscored, command_line, tmp_path, monkeypatch
+):
+    command = ("--mode=evaluate", f"--workdir={unscored}", "--checkpoints=10:", *SMALL)
+    assert command_line(*command).status == 0
+    want = results(unscored)
+    shutil.rmtree(unscored / "evaluations")
+    whole, scored = samples.SampleEvaluator.__call__, []
+
+    def interrupted_at_the_second(self, weights, **options):
+        scored.append(options["title"])
+        if len(scored) == 2:
+            raise KeyboardInterrupt
+        return whole(self, weights, **options)
+
+    monkeypatch.setattr(samples.SampleEvaluator, "__call__", interrupted_at_the_second)
+    assert command_line(*command).status not in (0, 1)
+    # A result in the run's folder, which may be somebody else's, is not believed.
+    (file,) = (unscored / "evaluations").iterdir()
+    file.write_text(file.read_text().replace("fid_toy", "fid_forged"))
+    outcome = command_line(*command)
+    assert outcome.status == 0, outcome.err
+    assert scored == ["step 10", "step 20", "step 20"]
+    assert [result["scores"] for result in results(unscored)] == [x["scores"] for x in want]
+    assert len(outcome.out.strip().splitlines()) == 2
+    assert not list((tmp_path / "cache" / "gan_jax" / "evaluations").iterdir())
 
 
 def test_the_protocol_distinguishes_what_cannot_be_compared(unscored, command_line):
@@ -415,21 +444,21 @@ def test_a_signal_while_scoring_ends_it_at_once_and_the_step_is_scored_later(
         "--config.evaluate.num_images=200",
     )
     assert command_line(*command, f"--workdir={tmp_path / 'whole'}").status == 0
-    real = evaluation.Evaluator.score
+    real = evaluation.Evaluator.score_numbered
 
-    def signaled(self, batches, *arguments, **options):
-        def with_a_signal():
-            for batch in batches:
+    def signaled(self, images, *arguments, **options):
+        def with_a_signal(start, stop):
+            for batch in images(start, stop):
                 made[0].signum = 15
                 yield batch
 
-        return real(self, with_a_signal(), *arguments, **options)
+        return real(self, with_a_signal, *arguments, **options)
 
     made = []
     enter = interrupt.Interrupt.__enter__
     with monkeypatch.context() as patched:
         patched.setattr(interrupt.Interrupt, "__enter__", lambda s: made.append(s) or enter(s))
-        patched.setattr(evaluation.Evaluator, "score", signaled)
+        patched.setattr(evaluation.Evaluator, "score_numbered", signaled)
         outcome = command_line(*command, f"--workdir={tmp_path / 'run'}")
     assert outcome.status == 143
     assert "stopped after step 10" in outcome.out

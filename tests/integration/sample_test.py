@@ -167,15 +167,15 @@ def test_an_image_is_sampled_as_evaluation_scores_it(
     from gan_jax.metrics import extractor as extractors
 
     scored = []
-    real = Evaluator.score
+    real = Evaluator.score_numbered
 
-    def keep(self, batches, count, **options):
-        scored.extend(batches)
-        return real(self, scored, count, **options)
+    def keep(self, images, count, **options):
+        scored.extend(images(0, count))
+        return real(self, images, count, **options)
 
     sample(f"--output={tmp_path / 'images'}", "--num_images=40", "--sample_seed=3")
     monkeypatch.undo()
-    monkeypatch.setattr(Evaluator, "score", keep)
+    monkeypatch.setattr(Evaluator, "score_numbered", keep)
     monkeypatch.setattr(extractors, "EXTRACTORS", {"toy": lambda weights=None: toy_extractor})
     outcome = command_line(
         "--mode=evaluate",

@@ -16,11 +16,12 @@ from ml_collections import ConfigDict
 from gan_jax import metrics, sampling, telemetry
 from gan_jax.core import FromData
 from gan_jax.data import Streams
-from gan_jax.evaluation import features, protocols, results, samples
+from gan_jax.evaluation import features, parts, protocols, results, samples
 from gan_jax.evaluation.evaluator import Evaluator
 from gan_jax.files import write_json_atomically
 from gan_jax.images import reading as image_files
 from gan_jax.modes.evaluate import checks
+from gan_jax.modes.evaluate.finished import Finished
 from gan_jax.runs import memory, outputs, restored, settings, setup, workdir
 
 DEFAULT_NUM_IMAGES = 50_000
@@ -93,6 +94,7 @@ def evaluate_run(
             _of_a_run(path), step=step, ema=ema, best=checkpoints == "best", sampler=sampler
         )
 
+    finished = None
     files = None if images is None else image_files.open_images(images)
     steps = [] if files else checks.steps_of(workdir.Workdir(_of_a_run(path)), checkpoints)
     first = load(steps[0]) if steps else None
@@ -133,12 +135,16 @@ def evaluate_run(
         found = [_score_images(evaluator, files, str(images), count)]
     else:
         runs = (first if first and step == steps[0] else load(step) for step in steps)
-        made = {"count": count, "seed": seed, "options": options}
-        found = list(_score_runs(evaluator, runs, streams, made))
+        unfinished = parts.folder_of(config.data.cache_dir or None)
+        made = {"count": count, "seed": seed, "options": options, "unfinished_dir": unfinished}
+        finished = Finished(unfinished)
+        found = list(_score_runs(evaluator, runs, streams, made, finished))
         if not found:
             raise ValueError("no checkpoint of these has images of the size of the real ones")
     if json_path is not None:
         write_json_atomically(Path(json_path), found)
+    if finished:
+        finished.remove()
     return found
 
 
@@ -179,10 +185,12 @@ def _score_runs(
     runs: Iterable[restored.Restored],
     streams: Streams,
     made: Mapping[str, Any],
+    finished: Finished,
 ) -> Iterator[dict[str, Any]]:
     """The result of every checkpoint, kept in the run's folder as soon as it is there.
 
-    A checkpoint of a phase whose images are smaller is passed over, as in training.
+    A checkpoint of a phase whose images are smaller is passed over, as in training. One that an
+    evaluation has scored which was interrupted is not scored again.
     """
     compiled: dict[int, sampling.Generate] = {}
     for run in runs:
@@ -208,9 +216,16 @@ def _score_runs(
         # The sampler of a phase is compiled once for all its checkpoints.
         generate = compiled.setdefault(run.phase, of_samples.generate)
         of_samples = dataclasses.replace(of_samples, generate=generate)
-        start = time.perf_counter()
-        scores = of_samples(run.weights, title=f"step {run.step}")
-        result = _result(scores, {**of_samples.protocol, "step": run.step}, start, step=run.step)
+        identity = {"step": run.step, **of_samples.identity(run.weights)}
+        result = finished.read(identity)
+        if result is not None:
+            telemetry.say(result["line"])
+        else:
+            start = time.perf_counter()
+            scores = of_samples(run.weights, title=f"step {run.step}")
+            protocol = {**of_samples.protocol, "step": run.step}
+            result = _result(scores, protocol, start, step=run.step)
+            finished.keep(identity, result)
         results.keep_result(run.where.evaluations, result)
         yield result
 

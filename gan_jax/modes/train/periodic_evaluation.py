@@ -14,7 +14,7 @@ import jax
 from gan_jax import core, evaluation, telemetry
 from gan_jax.checkpoint import Checkpointer, CheckpointError
 from gan_jax.core import processes
-from gan_jax.evaluation import history, protocols, results
+from gan_jax.evaluation import history, parts, protocols, results
 from gan_jax.metrics import make_extractor
 from gan_jax.runs.setup import Setup
 from gan_jax.runs.workdir import Workdir
@@ -279,6 +279,7 @@ def _make_evaluate(setup: Setup) -> OfPhase:
             precision=config.precision,
             count=settings.num_images,
             averaged=bool(core.sampling_part(state, sampler).ema),
+            unfinished_dir=parts.folder_of(config.data.cache_dir or None),
         )
 
     return of_phase
