@@ -129,6 +129,33 @@ class Evaluator:
             measured = self._measure(found, count, None)
         return self._scores(measured)
 
+    def score_features(self, ready: features.Features) -> dict[str, float]:
+        """Scores features that were extracted elsewhere, by the same extractor.
+
+        Args:
+          ready: The features, with logits [N, 0] where the Inception Score is not asked for. Its
+            splits are of images at random.
+
+        Returns:
+          As `score`.
+
+        Raises:
+          ValueError: If there are too few, or they are not of this extractor's dimensions.
+        """
+        count = len(ready.features)
+        protocols.check_counts(self.names, self.reference.moments.count, count)
+        wanted = {"features": (ready.features, self.extractor.feature_dim)}
+        if "inception_score" in self.names:
+            wanted["logits"] = ready.logits, self.extractor.num_logits
+        for name, (found, dimensions) in wanted.items():
+            if found.shape != (count, dimensions):
+                raise ValueError(
+                    f"{name} of {self.extractor.title} are [{count}, {dimensions}], not "
+                    f"{list(found.shape)}"
+                )
+        positions = np.random.default_rng(0).permutation(count)
+        return self._scores(self._measure([ready], count, positions))
+
     def _measure(
         self,
         batches: Iterable[features.Features],

@@ -9,7 +9,7 @@ from PIL import Image
 
 from gan_jax import telemetry
 from gan_jax.checkpoint import Checkpointer
-from gan_jax.evaluation import samples
+from gan_jax.evaluation import features, samples
 from gan_jax.metrics import extractor as extractors
 
 SMALL = ("--extractor=toy", "--num_images=40", "--num_real=60")
@@ -186,6 +186,63 @@ def test_images_on_disk_are_scored_against_a_config(command_line, tmp_path):
         assert f"({source})" in result["line"]
         scores.append(result["scores"]["fid_toy"])
     assert scores[0] == pytest.approx(scores[1], rel=1e-6)
+
+
+def test_ready_features_have_the_scores_of_their_images(command_line, tmp_path, toy_extractor):
+    images = np.random.default_rng(0).integers(0, 256, (40, 32, 32, 1), np.uint8)
+    ready = features.extract(toy_extractor, images)
+    np.savez(tmp_path / "fakes.npz", images=images)
+    np.savez(tmp_path / "features.npz", features=ready.features, logits=ready.logits)
+    np.savez(tmp_path / "alone.npz", features=ready.features)
+    scores = []
+    for source in ("--images=fakes.npz", "--features=features.npz", "--features=alone.npz"):
+        flag, name = source.split("=")
+        out = tmp_path / f"{flag}-{name}.json"
+        outcome = command_line(
+            "--mode=evaluate",
+            f"{flag}={tmp_path / name}",
+            "--config=configs/cgan_digits.py",
+            "--extractor=toy",
+            f"--json={out}",
+        )
+        assert outcome.status == 0, outcome.err
+        (result,) = json.loads(out.read_text())
+        assert f"40 generated ({name}) against" in result["line"]
+        scores.append(result["scores"])
+    assert scores[1] == pytest.approx(scores[0], rel=1e-6)
+    assert {k: v for k, v in scores[1].items() if "inception_score" not in k} == scores[2]
+
+
+@pytest.mark.parametrize(
+    ("arrays", "options", "parts"),
+    [
+        (None, (), ["there is no", "features"]),
+        ({"images": np.ones((9, 12))}, (), ["no array features"]),
+        ({"features": np.ones((9, 2, 2))}, (), ["float64 [9, 2, 2], not floats [N, D]"]),
+        ({"features": np.array([[None]])}, (), ["cannot be read"]),
+        ({"features": np.ones((9, 11))}, (), ["features of Toy are [9, 12], not [9, 11]"]),
+        ({"features": np.full((9, 12), np.nan)}, (), ["must be finite"]),
+        (
+            {"features": np.ones((9, 12))},
+            ("--metrics=inception_score",),
+            ["logits of Toy", "[9, 0]"],
+        ),
+        ({"features": np.ones((9, 12))}, ("--num_images=5",), ["all of --features"]),
+        ({"features": np.ones((9, 12))}, ("--images=.",), ["--images and --features"]),
+        ({"features": np.ones((9, 12))}, ("--noema",), ["--features are there already"]),
+    ],
+)
+def test_features_that_are_none_are_refused(command_line, tmp_path, arrays, options, parts):
+    if arrays is not None:
+        np.savez(tmp_path / "features.npz", **arrays)
+    outcome = command_line(
+        "--mode=evaluate",
+        f"--features={tmp_path / 'features.npz'}",
+        "--config=configs/cgan_digits.py",
+        "--extractor=toy",
+        *options,
+    )
+    assert_one_error(outcome, *parts)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,9 @@ class Flags:
         ConfigDict | None, "The experiment whose data to compare with; the run's by default."
     ] = None
     images: Annotated[str | None, "A folder of images or a .npz instead of a run."] = None
+    features: Annotated[
+        str | None, "An .npz of ready features instead: arrays features and, if wanted, logits."
+    ] = None
     checkpoints: Annotated[
         str, "all, best, 100,200 (steps) or 100:2000 (a range); the newest by default."
     ] = ""
@@ -51,15 +54,19 @@ def main(flags: Flags) -> int:
     from gan_jax.modes.evaluate.run import evaluate_run
     from gan_jax.runs.compile_cache import kept_programs
 
-    if flags.images is not None:
+    given = "images" if flags.images is not None else "features"
+    if getattr(flags, given) is not None:
         for name in ("ema", "sample_seed", "truncation"):
             if getattr(flags, name) is not None:
-                raise ValueError(f"--{name} is of generated images, and --images are there already")
+                raise ValueError(
+                    f"--{name} is of generated images, and --{given} are there already"
+                )
     options = {"names": flags.metrics} if flags.metrics else {}
     kept_programs()(evaluate_run)(
         flags.workdir,
         config=flags.config,
         images=flags.images,
+        ready=flags.features,
         checkpoints=flags.checkpoints,
         sampler=flags.sampler,
         split=flags.split,

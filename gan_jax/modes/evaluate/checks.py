@@ -23,6 +23,7 @@ def check_options(
     path: str | Path | None,
     config: ConfigDict | None,
     images: str | Path | None,
+    ready: str | Path | None,
     checkpoints: str,
     num_images: int | None,
     num_real: int,
@@ -33,14 +34,19 @@ def check_options(
     Raises:
       ValueError: In one line.
     """
-    if path is None and images is None:
+    if images is not None and ready is not None:
+        raise ValueError("--images and --features are two things to evaluate: give one of them")
+    given, flag = (images, "--images") if ready is None else (ready, "--features")
+    if path is None and given is None:
         raise ValueError("give a --workdir to evaluate, or --images with --config")
     if path is None and config is None:
-        raise ValueError("--images needs --config=configs/X.py, whose data it is compared with")
-    if path is not None and config is not None and images is not None:
-        raise ValueError("--images is compared with the data of --workdir or of --config: give one")
-    if images is not None and checkpoints:
-        raise ValueError("--images and --checkpoints are two things to evaluate: give one of them")
+        raise ValueError(f"{flag} needs --config=configs/X.py, whose data it is compared with")
+    if path is not None and config is not None and given is not None:
+        raise ValueError(f"{flag} is compared with the data of --workdir or of --config: give one")
+    if given is not None and checkpoints:
+        raise ValueError(f"{flag} and --checkpoints are two things to evaluate: give one of them")
+    if ready is not None and num_images is not None:
+        raise ValueError("--num_images is of images, and all of --features are scored")
     for name, value in (("--num_images", num_images), ("--eval_batch_size", batch_size)):
         if value is not None and value < 1:
             raise ValueError(f"{name} must be positive, not {value}")

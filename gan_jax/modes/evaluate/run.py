@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 from ml_collections import ConfigDict
 
 from gan_jax import metrics, sampling, telemetry
 from gan_jax.core import FromData
 from gan_jax.data import Streams
-from gan_jax.evaluation import features, parts, protocols, results, samples
+from gan_jax.evaluation import features, parts, protocols, ready_features, results, samples
 from gan_jax.evaluation.evaluator import Evaluator
 from gan_jax.files import write_json_atomically
 from gan_jax.images import reading as image_files
-from gan_jax.modes.evaluate import checks
+from gan_jax.modes.evaluate import checks, given
 from gan_jax.modes.evaluate.finished import Finished
 from gan_jax.runs import memory, outputs, restored, settings, setup, workdir
 
@@ -32,6 +30,7 @@ def evaluate_run(
     *,
     config: ConfigDict | None = None,
     images: str | Path | None = None,
+    ready: str | Path | None = None,
     checkpoints: str = "",
     sampler: str | None = None,
     split: str = "",
@@ -54,6 +53,7 @@ def evaluate_run(
         None with `images` and `config`.
       config: The config whose data to compare with; None for the run's own.
       images: A folder of images or an `.npz` to score instead of checkpoints.
+      ready: An `.npz` of their features instead; see `evaluation.ready_features.read_features`.
       checkpoints: "" for the newest, "all", "best", steps ("100,200") or a range ("100:2000", both
         ends included).
       sampler: Its name; None for the game's first. Images are compared with its target.
@@ -81,7 +81,7 @@ def evaluate_run(
       OSError: If data or weights are not available, or a result cannot be written.
     """
     names = protocols.check_metrics(names)
-    checks.check_options(path, config, images, checkpoints, num_images, num_real, batch_size)
+    checks.check_options(path, config, images, ready, checkpoints, num_images, num_real, batch_size)
     if json_path is not None:
         outputs.check_new("--json", json_path)
     if config is not None:
@@ -96,7 +96,10 @@ def evaluate_run(
 
     finished = None
     files = None if images is None else image_files.open_images(images)
-    steps = [] if files else checks.steps_of(workdir.Workdir(_of_a_run(path)), checkpoints)
+    extracted = None if ready is None else ready_features.read_features(ready)
+    steps = (
+        [] if files or extracted else checks.steps_of(workdir.Workdir(_of_a_run(path)), checkpoints)
+    )
     first = load(steps[0]) if steps else None
     if first:
         workdir.check_inside(first.where, first.where.evaluations)
@@ -107,6 +110,9 @@ def evaluate_run(
     extracts = metrics.make_extractor(extractor, weights=weights)
     streams = setup.load_streams(config, split=split, download=trusted)
     count = num_images or (files.count if files else _default_count(first, streams))
+    if extracted:
+        count = len(extracted.features)
+        names = given.metrics_of(names, extracted)
     target = first.sampler.target if first else checks.target_of(config, streams, sampler)
     dataset = samples.stream_of(streams, target)
     _check_memory(extracts, names, count, batch_size)
@@ -132,7 +138,13 @@ def evaluate_run(
             "bias: compare it only with FIDs of the same counts"
         )
     if files:
-        found = [_score_images(evaluator, files, str(images), count)]
+        start = time.perf_counter()
+        scores, protocol = given.score_images(evaluator, files, str(images), count)
+        found = [_result(scores, protocol, start, step=None)]
+    elif extracted:
+        start = time.perf_counter()
+        scores, protocol = given.score_features(evaluator, extracted, str(ready))
+        found = [_result(scores, protocol, start, step=None)]
     else:
         runs = (first if first and step == steps[0] else load(step) for step in steps)
         unfinished = parts.folder_of(config.data.cache_dir or None)
@@ -228,39 +240,6 @@ def _score_runs(
             finished.keep(identity, result)
         results.keep_result(run.where.evaluations, result)
         yield result
-
-
-def _score_images(
-    evaluator: Evaluator, files: image_files.ImageFiles, source: str, count: int
-) -> dict[str, Any]:
-    reference = evaluator.reference
-    # Files often come class by class; the splits of the Inception Score must not.
-    order = np.random.default_rng(0).permutation(files.count)[:count]
-    digest = hashlib.sha256()
-    start = time.perf_counter()
-    scores = evaluator.score(
-        _hashed(files.batches(np.sort(order), evaluator.batch_size), digest),
-        count,
-        title="images",
-        positions=np.argsort(np.argsort(order)),
-    )
-    protocol = {
-        **reference.protocol,
-        "fake_count": count,
-        "fake_shape": list(files.shape),
-        "pixels": "uint8",
-        "source": Path(source).name,
-        "source_count": files.count,
-        "source_sha256": digest.hexdigest(),
-        **protocols.metrics_protocol(evaluator.names, reference.moments.count, count),
-    }
-    return _result(scores, protocol, start, step=None)
-
-
-def _hashed(batches: Iterable[np.ndarray], digest) -> Iterator[np.ndarray]:
-    for batch in batches:
-        digest.update(np.ascontiguousarray(batch))
-        yield batch
 
 
 def _result(scores, protocol: dict[str, Any], start: float, *, step: int | None) -> dict[str, Any]:
