@@ -62,7 +62,9 @@ class DiscriminatorSettings:
 
     steps: int = setting(1, "Updates per update of the generator (n_critic).", least=1)
     dropout: float = setting(0.0, "Share of activations that are dropped.", least=0.0, most=0.998)
-    normalization: str = setting("none", "none or batch.", choices=("none", "batch"))
+    normalization: str = setting(
+        "none", "Of activations or of kernels.", choices=("none", "batch", "spectral")
+    )
     initializer: str = setting(
         "dcgan", "dcgan: N(0, 0.02); he: N(0, 2 / fan_in).", choices=tuple(networks.INITIALIZERS)
     )

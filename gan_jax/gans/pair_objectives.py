@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from gan_jax import losses
+from gan_jax import layers, losses
 from gan_jax.core import Aux, Context, Number, schedule
 from gan_jax.gans.pair import Pair
 
@@ -66,6 +66,7 @@ def discriminator_objective(
         real_logits, own, _ = pair.discriminate(params, variables, real, labels, real_key)
         variables = {**variables, "discriminator": own}
         fake_logits, own, _ = pair.discriminate(params, variables, fake, labels, fake_key)
+        variables = {**variables, "discriminator": own}
         value = loss.discriminator(real_logits, fake_logits)
         metrics = summaries(loss_name, real=real_logits)
         critic = pair.critic(params, variables, labels, dropout_key)
@@ -114,12 +115,13 @@ def generator_objective(pair: Pair, loss_name: str, loss, feature_matching: floa
         fake_key, real_key = jax.random.split(context.key)
         fake, own = pair.generate(params, variables, batch["generator_latent"], labels)
         matching = feature_matching > 0.0
-        fake_logits, _, fake_features = pair.discriminate(
+        fake_logits, seen, fake_features = pair.discriminate(
             params, variables, fake, labels, fake_key, features=matching
         )
         real_logits = real_features = None
         if matching or loss.generator_needs_real:
-            real_logits, _, real_features = pair.discriminate(
+            variables = {**variables, "discriminator": seen}
+            real_logits, seen, real_features = pair.discriminate(
                 params, variables, batch["image"], labels, real_key, features=matching
             )
         value = loss.generator(real_logits, fake_logits)
@@ -129,7 +131,10 @@ def generator_objective(pair: Pair, loss_name: str, loss, feature_matching: floa
                 jax.lax.stop_gradient(real_features), fake_features, axis_name=axis_name
             )
             value = value + feature_matching * metrics["feature_matching"]
-        return value, Aux(metrics, {"generator": own})
+        # Every pass in training is a power iteration, this one too; running statistics stay those
+        # of the discriminator's own updates.
+        iterated = {name: tree for name, tree in seen.items() if name == layers.SPECTRAL}
+        return value, Aux(metrics, {"generator": own, "discriminator": iterated})
 
     return objective
 

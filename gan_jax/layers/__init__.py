@@ -1,4 +1,4 @@
-"""Building blocks of the networks: convolutions that are fast on every platform, embeddings."""
+"""Building blocks of the networks: convolutions fast on every platform, residual blocks, norms."""
 
 from gan_jax.layers.convolution import Implementation, conv, conv_transpose, preferring
 from gan_jax.layers.embedding import LabelEmbedding
@@ -10,19 +10,44 @@ from gan_jax.layers.geometry import (
     conv_transpose_output_size,
 )
 from gan_jax.layers.minibatch import MinibatchDiscrimination
-from gan_jax.layers.modules import Conv, ConvTranspose, dcgan_init, he_init
+from gan_jax.layers.modules import (
+    Conv,
+    ConvTranspose,
+    Dense,
+    dcgan_init,
+    glorot_init,
+    he_init,
+)
 from gan_jax.layers.regularization import Dropout, Normalization, batch_norm
-from gan_jax.layers.resampled import conv_pool, mean_pool, upsample_conv
+from gan_jax.layers.resampling import (
+    ConvPool,
+    UpsampleConv,
+    average_pool,
+    conv_pool,
+    upsample_conv,
+    upsample_nearest,
+)
+from gan_jax.layers.residual import DownBlock, UpBlock
+from gan_jax.layers.spectral import COLLECTION as SPECTRAL
+from gan_jax.layers.spectral import SpectralNorm, spectral_normalize
 
 __all__ = [
+    "SPECTRAL",
     "Conv",
+    "ConvPool",
     "ConvTranspose",
+    "Dense",
+    "DownBlock",
     "Dropout",
     "Implementation",
     "LabelEmbedding",
     "MinibatchDiscrimination",
     "Normalization",
     "Padding",
+    "SpectralNorm",
+    "UpBlock",
+    "UpsampleConv",
+    "average_pool",
     "batch_norm",
     "conv",
     "conv_flops",
@@ -32,8 +57,10 @@ __all__ = [
     "conv_transpose_flops",
     "conv_transpose_output_size",
     "dcgan_init",
+    "glorot_init",
     "he_init",
-    "mean_pool",
     "preferring",
+    "spectral_normalize",
     "upsample_conv",
+    "upsample_nearest",
 ]

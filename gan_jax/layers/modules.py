@@ -1,4 +1,4 @@
-"""Flax modules of the convolutions."""
+"""Flax modules: convolutions and the dense layer, whose kernels may be spectrally normalized."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from gan_jax.layers import convolution, geometry
+from gan_jax.layers import convolution, geometry, spectral
 
 # "All weights were initialized from a zero-centered Normal distribution with standard deviation
 # 0.02" (Radford et al. 2015).
@@ -14,6 +14,42 @@ dcgan_init = nn.initializers.normal(0.02)
 # Keeps the size of activations from layer to layer without normalization (He et al. 2015,
 # arXiv:1502.01852).
 he_init = nn.initializers.variance_scaling(2.0, "fan_in", "normal")
+
+
+def glorot_init(*, gain: float = 1.0) -> nn.initializers.Initializer:
+    """Uniform, of deviation gain * sqrt(2 / (fan_in + fan_out)) (Glorot & Bengio 2010)."""
+    return nn.initializers.variance_scaling(gain**2, "fan_avg", "uniform")
+
+
+class Dense(nn.Module):
+    """Maps vectors [..., I] to [..., features].
+
+    Parameters, always float32: `kernel` [I, features] and, with `use_bias`, `bias` [features].
+
+    Attributes:
+        features: Output channels.
+        use_bias: Whether to add a bias, zero at first.
+        dtype: Dtype of the arithmetic and of the output.
+        kernel_init: Initializer of the kernel.
+        spectral_norm: How the kernel is normalized; None for not at all.
+    """
+
+    features: int
+    use_bias: bool = True
+    dtype: Any = jnp.float32
+    kernel_init: nn.initializers.Initializer = nn.initializers.lecun_normal()
+    spectral_norm: spectral.SpectralNorm | None = None
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """Returns [..., features] of `dtype` for x [..., I]."""
+        shape = (x.shape[-1], self.features)
+        kernel = self.param("kernel", self.kernel_init, shape, jnp.float32)
+        kernel = spectral.normalized(self, kernel, self.spectral_norm)
+        y = jax.lax.dot_general(
+            x.astype(self.dtype), kernel.astype(self.dtype), (((x.ndim - 1,), (0,)), ((), ()))
+        )
+        return add_bias(self, y)
 
 
 class Conv(nn.Module):
@@ -32,6 +68,7 @@ class Conv(nn.Module):
         dtype: Dtype of the arithmetic and of the output.
         kernel_init: Initializer of the kernel.
         implementation: `"matmul"`, `"lax"`, or `"auto"`: matmul on CPU, lax elsewhere.
+        spectral_norm: How the kernel is normalized; None for not at all.
     """
 
     features: int
@@ -42,12 +79,14 @@ class Conv(nn.Module):
     dtype: Any = jnp.float32
     kernel_init: nn.initializers.Initializer = dcgan_init
     implementation: convolution.Implementation = "auto"
+    spectral_norm: spectral.SpectralNorm | None = None
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """Returns [B, OH, OW, features] of `dtype` for x [B, H, W, I]."""
         shape = (*self.kernel_size, x.shape[-1], self.features)
         kernel = self.param("kernel", self.kernel_init, shape, jnp.float32)
+        kernel = spectral.normalized(self, kernel, self.spectral_norm)
         y = convolution.conv(
             x.astype(self.dtype),
             kernel.astype(self.dtype),
@@ -55,7 +94,7 @@ class Conv(nn.Module):
             padding=self.padding,
             implementation=self.implementation,
         )
-        return _add_bias(self, y)
+        return add_bias(self, y)
 
 
 class ConvTranspose(nn.Module):
@@ -98,11 +137,12 @@ class ConvTranspose(nn.Module):
             padding=self.padding,
             implementation=self.implementation,
         )
-        return _add_bias(self, y)
+        return add_bias(self, y)
 
 
-def _add_bias(module, y):
+def add_bias(module: Any, y: jax.Array) -> jax.Array:
+    """Adds a module's parameter `bias` to the last axis of y, if it is to have one."""
     if not module.use_bias:
         return y
     bias = module.param("bias", nn.initializers.zeros, (module.features,), jnp.float32)
-    return y + bias.astype(module.dtype).reshape(1, 1, 1, -1)
+    return y + bias.astype(module.dtype).reshape((1,) * (y.ndim - 1) + (-1,))

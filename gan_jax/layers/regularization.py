@@ -6,30 +6,36 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-Normalization = Literal["none", "batch"]
+# Of a discriminator: of its activations, or of its kernels.
+Normalization = Literal["none", "batch", "spectral"]
 
 
 def batch_norm(
-    *, train: bool, dtype: Any = jnp.float32, axis_name: str | None = None
+    *,
+    train: bool,
+    dtype: Any = jnp.float32,
+    axis_name: str | None = None,
+    epsilon: float = 1e-5,
 ) -> nn.BatchNorm:
     """Builds a batch normalization over all axes but the last (Ioffe and Szegedy 2015).
 
-    PyTorch's constants: epsilon 1e-5, and 0.9 of the running statistics is kept at each update
-    (Flax's momentum 0.9, PyTorch's 0.1). Statistics are float32 whatever the dtype; the running
-    variance is that of the batch, without Bessel's correction. The variance is the mean squared
-    deviation from the mean, which is accurate however large the mean (Flax's default,
-    E[x^2] - E[x]^2, loses its digits there). Scale is 1 and bias 0 at first.
+    As PyTorch does, 0.9 of the running statistics is kept at each update (Flax's momentum 0.9,
+    PyTorch's 0.1). Statistics are float32 whatever the dtype; the running variance is that of the
+    batch, without Bessel's correction. The variance is the mean squared deviation from the mean,
+    which is accurate however large the mean (Flax's default, E[x^2] - E[x]^2, loses its digits
+    there). Scale is 1 and bias 0 at first.
 
     Args:
         train: Whether to normalize by the batch's own statistics and update the running ones in
             the collection `batch_stats`, or to normalize by the running ones.
         dtype: Dtype of the output.
         axis_name: Name of the pmap axis over which batch statistics are averaged, if any.
+        epsilon: Added to the variance; by default PyTorch's.
     """
     return nn.BatchNorm(
         use_running_average=not train,
         momentum=0.9,
-        epsilon=1e-5,
+        epsilon=epsilon,
         dtype=dtype,
         axis_name=axis_name,
         use_fast_variance=False,

@@ -9,6 +9,8 @@ or critic, maps images to float32 logits [B]. Both take `train` by keyword.
     dcgan_4x4       dense 4x4x512, 256, 128, image, LeakyReLU / 128, 256, 512 with dropout;
                     WGAN-GP's without
     dcgan_radford   as Radford et al.: convolutions only, batch normalization in both
+    resnet          SNGAN's residual blocks: 256 channels, batch normalization / 128, spectral
+                    normalization, a sum over pixels
 """
 
 import functools
@@ -21,6 +23,7 @@ from gan_jax.names import check_name, unknown_name
 from gan_jax.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from gan_jax.networks.inputs import INITIALIZERS
 from gan_jax.networks.mlp import MLPDiscriminator, MLPGenerator
+from gan_jax.networks.resnet import ResNetDiscriminator, ResNetGenerator
 
 GENERATORS: Mapping[str, Callable[..., nn.Module]] = {
     "mlp": MLPGenerator,
@@ -33,6 +36,7 @@ GENERATORS: Mapping[str, Callable[..., nn.Module]] = {
     "dcgan_radford": functools.partial(
         DCGANGenerator, features=128, base_size=4, projection="conv"
     ),
+    "resnet": ResNetGenerator,
 }
 DISCRIMINATORS: Mapping[str, Callable[..., nn.Module]] = {
     "mlp": MLPDiscriminator,
@@ -41,6 +45,7 @@ DISCRIMINATORS: Mapping[str, Callable[..., nn.Module]] = {
     "dcgan_radford": functools.partial(
         DCGANDiscriminator, features=128, base_size=4, head="conv", normalization="batch"
     ),
+    "resnet": ResNetDiscriminator,
 }
 
 
@@ -93,6 +98,8 @@ __all__ = [
     "DCGANGenerator",
     "MLPDiscriminator",
     "MLPGenerator",
+    "ResNetDiscriminator",
+    "ResNetGenerator",
     "make_discriminator",
     "make_generator",
 ]

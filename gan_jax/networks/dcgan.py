@@ -152,7 +152,9 @@ class DCGANDiscriminator(nn.Module):
         head: `"dense"` on the flattened features, or `"conv"`: a convolution that covers them,
             kernel base_size x base_size, stride 1, padding 0. The two differ in the shape of their
             parameters only.
-        normalization: `"batch"` normalizes every convolution but the first; `"none"` none.
+        normalization: `"batch"` normalizes what every convolution but the first returns;
+            `"spectral"` every kernel, one power iteration a pass in training (collection
+            `spectral`); `"none"` none.
         initializer: Initializer of the kernels: `"dcgan"`, N(0, 0.02), or `"he"`,
             N(0, 2 / fan_in), with which a network without normalization answers to its input from
             the first step on.
@@ -205,6 +207,7 @@ class DCGANDiscriminator(nn.Module):
         inputs.check_labels(name, labels, self.num_classes, images.shape[0])
         inputs.check_normalization(name, self.normalization)
         kernel_init = inputs.initializer(name, self.initializer)
+        spectral_norm = inputs.spectral_norm(self.normalization, train=train)
         x = images.astype(self.dtype)
         if self.num_classes:
             plane = layers.LabelEmbedding(self.num_classes, self.image_size**2, dtype=self.dtype)
@@ -219,15 +222,16 @@ class DCGANDiscriminator(nn.Module):
                 dtype=self.dtype,
                 kernel_init=kernel_init,
                 implementation=self.implementation,
+                spectral_norm=spectral_norm,
             )(x)
             if normalized:
                 norm = layers.batch_norm(train=train, dtype=self.dtype, axis_name=self.axis_name)
                 x = norm(x)
             x = nn.leaky_relu(x, self.negative_slope)
             x = layers.Dropout(self.dropout_rate, deterministic=not train)(x)
-        return self._head(x, kernel_init).astype(jnp.float32)
+        return self._head(x, kernel_init, spectral_norm).astype(jnp.float32)
 
-    def _head(self, x, kernel_init):
+    def _head(self, x, kernel_init, spectral_norm):
         # The features that feature matching compares; free where "intermediates" is not mutable.
         self.sow("intermediates", "features", x.astype(jnp.float32))
         if self.head == "conv":
@@ -241,9 +245,12 @@ class DCGANDiscriminator(nn.Module):
                 dtype=self.dtype,
                 kernel_init=kernel_init,
                 implementation=self.implementation,
+                spectral_norm=spectral_norm,
             )(x)
         else:
-            dense = nn.Dense(1, dtype=self.dtype, kernel_init=kernel_init)
+            dense = layers.Dense(
+                1, dtype=self.dtype, kernel_init=kernel_init, spectral_norm=spectral_norm
+            )
             x = x.reshape(x.shape[0], -1)
             if self.minibatch_kernels:
                 x = layers.MinibatchDiscrimination(

@@ -1,5 +1,7 @@
 """What every network checks of its inputs while it is traced, and the arithmetic of its widths."""
 
+from collections.abc import Sequence
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -71,10 +73,24 @@ def scale_width(features: int, width: float) -> int:
     return max(4, round(features * width))
 
 
-def check_normalization(name: str, normalization: str) -> None:
-    """Raises a ValueError unless the normalization is one that exists."""
-    if normalization not in ("none", "batch"):
-        raise ValueError(f"{name}: normalization must be 'none' or 'batch', not {normalization!r}")
+def check_unconditional(name: str, num_classes: int) -> None:
+    """Raises a ValueError if a network that has no conditional form is given classes."""
+    if num_classes:
+        raise ValueError(f"{name} is unconditional, it takes no labels of {num_classes} classes")
+
+
+def check_normalization(
+    name: str, normalization: str, known: Sequence[str] = ("none", "batch", "spectral")
+) -> None:
+    """Raises a ValueError unless the network has the normalization."""
+    if normalization not in known:
+        names = " or ".join(repr(one) for one in known)
+        raise ValueError(f"{name}: normalization must be {names}, not {normalization!r}")
+
+
+def spectral_norm(normalization: str, *, train: bool) -> layers.SpectralNorm | None:
+    """How a discriminator of this normalization normalizes its kernels."""
+    return layers.SpectralNorm(update=train) if normalization == "spectral" else None
 
 
 def initializer(name: str, initializer: str):

@@ -78,7 +78,8 @@ class MLPDiscriminator(nn.Module):
         hidden: Units of the hidden layers.
         width: Factor on the hidden units, of which at least 4 are left.
         normalization: `"batch"` normalizes every hidden layer but the first (momentum 0.9, epsilon
-            1e-5, collection `batch_stats`); `"none"` none.
+            1e-5, collection `batch_stats`); `"spectral"` every kernel, one power iteration a pass
+            in training (collection `spectral`); `"none"` none.
         negative_slope: Slope of the LeakyReLU.
         dropout_rate: Share of activations dropped after each hidden layer; needs the rng stream
             `"dropout"` in training.
@@ -122,6 +123,7 @@ class MLPDiscriminator(nn.Module):
         inputs.check_images(name, images, self.image_size, self.channels)
         inputs.check_labels(name, labels, self.num_classes, images.shape[0])
         inputs.check_normalization(name, self.normalization)
+        spectral_norm = inputs.spectral_norm(self.normalization, train=train)
         x = images.astype(self.dtype).reshape(images.shape[0], -1)
         if self.num_classes:
             embedding = layers.LabelEmbedding(
@@ -131,7 +133,9 @@ class MLPDiscriminator(nn.Module):
         for n, units in enumerate(self.hidden):
             normalized = self.normalization == "batch" and n > 0
             units = inputs.scale_width(units, self.width)
-            x = nn.Dense(units, use_bias=not normalized, dtype=self.dtype)(x)
+            x = layers.Dense(
+                units, use_bias=not normalized, dtype=self.dtype, spectral_norm=spectral_norm
+            )(x)
             if normalized:
                 norm = layers.batch_norm(train=train, dtype=self.dtype, axis_name=self.axis_name)
                 x = norm(x)
@@ -139,4 +143,5 @@ class MLPDiscriminator(nn.Module):
             x = layers.Dropout(self.dropout_rate, deterministic=not train)(x)
         # The features that feature matching compares; free where "intermediates" is not mutable.
         self.sow("intermediates", "features", x.astype(jnp.float32))
-        return nn.Dense(1, dtype=self.dtype)(x).reshape(-1).astype(jnp.float32)
+        logits = layers.Dense(1, dtype=self.dtype, spectral_norm=spectral_norm)(x)
+        return logits.reshape(-1).astype(jnp.float32)

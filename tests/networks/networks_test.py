@@ -10,6 +10,7 @@ import pytest
 from gan_jax import networks
 
 NAMES = sorted(networks.GENERATORS)
+CONDITIONAL = [name for name in NAMES if name != "resnet"]
 TINY = {"width": 0.02, "num_classes": 3, "image_size": 16}
 
 
@@ -51,6 +52,11 @@ GENERATOR_PARAMETERS = {
     + 16 * 128 * 3
     + 3,
     "mlp": 101 * 256 + 257 * 512 + 513 * 1024 + 1025 * 3072,
+    "resnet": 101 * 4 * 4 * 256
+    + 3 * (2 * 256 + 9 * 256 * 256 + 256 + 2 * 256 + 9 * 256 * 256 + 256 + 256 * 256 + 256)
+    + 2 * 256
+    + 9 * 256 * 3
+    + 3,
 }
 DISCRIMINATOR_PARAMETERS = {
     "dcgan_8x8": 16 * 3 * 64 + 64 + 16 * 64 * 128 + 128 + 8 * 8 * 128 + 1,
@@ -64,6 +70,7 @@ DISCRIMINATOR_PARAMETERS = {
     + 16 * 512
     + 1,
     "mlp": 3073 * 512 + 513 * 256 + 257,
+    "resnet": 9 * 3 * 128 + 128 + 7 * (9 * 128 * 128 + 128) + 3 * 128 + 128 + 128 * 128 + 128 + 128,
 }
 
 
@@ -90,7 +97,7 @@ def test_64x64_adds_a_wider_layer(name, widest):
     assert max(shape[3] for shape in convolutions) == widest // (2 if name == "dcgan_8x8" else 1)
 
 
-@pytest.fixture(scope="module", params=NAMES)
+@pytest.fixture(scope="module", params=CONDITIONAL)
 def tiny(request):
     """A tiny conditional pair, initialized, with images of the generator in training."""
     return _tiny(request.param)
@@ -249,7 +256,7 @@ def test_wrong_generator_inputs(name, num_classes, z, labels, message):
         ({}, IMAGES[:, :16], None, r"\[B, 32, 32, 3\]"),
         ({}, IMAGES[..., :1], None, r"\[B, 32, 32, 3\]"),
         ({}, IMAGES.astype(jnp.uint8), None, "normalize"),
-        ({"normalization": "layer"}, IMAGES, None, "'none' or 'batch'"),
+        ({"normalization": "layer"}, IMAGES, None, "'none' or 'batch' or 'spectral', not 'layer'"),
     ],
 )
 def test_wrong_discriminator_inputs(name, fields, images, labels, message):

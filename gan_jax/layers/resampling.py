@@ -1,0 +1,124 @@
+"""Nearest-neighbor upsampling and average pooling by two, alone and next to a convolution."""
+
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from gan_jax.layers import convolution, spectral
+from gan_jax.layers.modules import add_bias, dcgan_init
+
+
+def upsample_nearest(x: jax.Array) -> jax.Array:
+    """Repeats every pixel in a square of two by two: [B, H, W, C] to [B, 2H, 2W, C]."""
+    batch, height, width, channels = x.shape
+    x = jnp.broadcast_to(x[:, :, None, :, None, :], (batch, height, 2, width, 2, channels))
+    return x.reshape(batch, 2 * height, 2 * width, channels)
+
+
+def average_pool(x: jax.Array) -> jax.Array:
+    """Means over squares of two by two: [B, H, W, C] to [B, H / 2, W / 2, C], of x's dtype.
+
+    Raises:
+        ValueError: H or W is odd.
+    """
+    batch, height, width, channels = x.shape
+    if height % 2 or width % 2:
+        raise ValueError(f"average_pool: height and width must be even, not {height}x{width}")
+    return x.reshape(batch, height // 2, 2, width // 2, 2, channels).mean((2, 4))
+
+
+def upsample_conv(
+    x: jax.Array, kernel: jax.Array, *, implementation: convolution.Implementation = "auto"
+) -> jax.Array:
+    """Upsamples by `upsample_nearest`, then convolves with stride 1 and padding `"SAME"`.
+
+    Args:
+        x: Images [B, H, W, I], floating.
+        kernel: Kernel [KH, KW, I, O] of the same dtype.
+        implementation: As `conv` takes it.
+
+    Returns:
+        Images [B, 2H, 2W, O] of x's dtype.
+    """
+    return convolution.conv(upsample_nearest(x), kernel, implementation=implementation)
+
+
+def conv_pool(
+    x: jax.Array, kernel: jax.Array, *, implementation: convolution.Implementation = "auto"
+) -> jax.Array:
+    """Convolves with stride 1 and padding `"SAME"`, then takes means by `average_pool`.
+
+    Args:
+        x: Images [B, H, W, I], floating, of even height and width.
+        kernel: Kernel [KH, KW, I, O] of the same dtype.
+        implementation: As `conv` takes it.
+
+    Returns:
+        Images [B, H / 2, W / 2, O] of x's dtype.
+
+    Raises:
+        ValueError: H or W is odd.
+    """
+    return average_pool(convolution.conv(x, kernel, implementation=implementation))
+
+
+class UpsampleConv(nn.Module):
+    """Upsamples images [B, H, W, I] and convolves them to [B, 2H, 2W, features].
+
+    See `upsample_conv`. Parameters, always float32: `kernel` [KH, KW, I, features] and, with
+    `use_bias`, `bias` [features].
+
+    Attributes:
+        features: Output channels.
+        kernel_size: Kernel size (KH, KW).
+        use_bias: Whether to add a bias, zero at first.
+        dtype: Dtype of the arithmetic and of the output.
+        kernel_init: Initializer of the kernel.
+        implementation: As `Conv` has it.
+        spectral_norm: How the kernel is normalized; None for not at all.
+    """
+
+    features: int
+    kernel_size: tuple[int, int] = (3, 3)
+    use_bias: bool = True
+    dtype: Any = jnp.float32
+    kernel_init: nn.initializers.Initializer = dcgan_init
+    implementation: convolution.Implementation = "auto"
+    spectral_norm: spectral.SpectralNorm | None = None
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """Returns [B, 2H, 2W, features] of `dtype` for x [B, H, W, I]."""
+        return _convolve(self, upsample_conv, x)
+
+
+class ConvPool(nn.Module):
+    """Convolves images [B, H, W, I] and takes means, to [B, H / 2, W / 2, features].
+
+    See `conv_pool`. Parameters and attributes are those of `UpsampleConv`. The bias is added after
+    the means, which is the same.
+    """
+
+    features: int
+    kernel_size: tuple[int, int] = (3, 3)
+    use_bias: bool = True
+    dtype: Any = jnp.float32
+    kernel_init: nn.initializers.Initializer = dcgan_init
+    implementation: convolution.Implementation = "auto"
+    spectral_norm: spectral.SpectralNorm | None = None
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """Returns [B, H / 2, W / 2, features] of `dtype` for x [B, H, W, I]."""
+        return _convolve(self, conv_pool, x)
+
+
+def _convolve(module, function, x):
+    shape = (*module.kernel_size, x.shape[-1], module.features)
+    kernel = module.param("kernel", module.kernel_init, shape, jnp.float32)
+    kernel = spectral.normalized(module, kernel, module.spectral_norm)
+    dtype = module.dtype
+    y = function(x.astype(dtype), kernel.astype(dtype), implementation=module.implementation)
+    return add_bias(module, y)
