@@ -9,20 +9,27 @@ by one from round to round, so that a machine that slows down slows all of them.
 
 import argparse
 import dataclasses
-import datetime
-import os
-import platform
-import subprocess
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from comparison_summary import COUNTING, JAX, rotation, summarize, table, write_json
+from machine import conditions
 from worker_process import WorkerError, WorkerProcess
-from worker_protocol import DEVICES, NETWORKS, PRECISIONS, SYSTEMS, TORCH_VARIANTS, Settings
+from worker_protocol import (
+    DEVICES,
+    MAX_ISAS,
+    NETWORKS,
+    PRECISIONS,
+    SYSTEMS,
+    TORCH_VARIANTS,
+    Settings,
+)
 
 HERE = Path(__file__).resolve().parent
+OWN_NETWORKS = {"dcgan": "dcgan_4x4", "sngan": "resnet"}
 SCRIPTS = {"jax": HERE / "jax_worker.py", "torch": HERE / "torch_worker.py"}
 
 
@@ -55,12 +62,24 @@ def _positive(text: str) -> int:
     return number
 
 
+def _width(text: str) -> float:
+    number = float(text)
+    if not 0.0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"must be above 0, not {text}")
+    return number
+
+
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Reads the command line; a mistake ends the process with status 2 and one line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
-    add("--system", type=_list_of(SYSTEMS), default=list(SYSTEMS), help="dcgan,wgan_gp")
-    add("--networks", choices=NETWORKS, default="dcgan_4x4", help="of wgan_gp; dcgan has its own")
+    add("--system", type=_list_of(SYSTEMS), default=list(SYSTEMS), help=",".join(SYSTEMS))
+    add(
+        "--networks",
+        choices=NETWORKS,
+        default="dcgan_4x4",
+        help="of wgan_gp; others have their own",
+    )
     add("--variants", type=_list_of(tuple(TORCH_VARIANTS)), help="of PyTorch; default: all")
     add("--jax-python", default=sys.executable, help="python with gan_jax; default: this one")
     add("--torch-python", help="python with torch; default: this one")
@@ -69,10 +88,12 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     add("--steps-per-call", type=_positive, help="steps in one call of JAX; default: --steps")
     add("--warmup-steps", type=_positive, default=2, help="steps before the first round")
     add("--batch-size", type=_positive, default=64)
-    add("--critic-steps", type=_positive, default=5, help="of wgan_gp")
+    add("--critic-steps", type=_positive, default=5, help="of wgan_gp and sngan")
+    add("--width", type=_width, default=1.0, help="factor on the channels of hidden layers")
     add("--device", choices=DEVICES, default="cpu")
     add("--precision", choices=PRECISIONS, default="float32")
     add("--threads", type=_positive, default=2, help="processors that each worker may use")
+    add("--max-isa", choices=MAX_ISAS, help="hold both frameworks to these instructions")
     add("--data", default="random", help="random, or a .npy file of uint8 [N, 32, 32, 3]")
     add("--seed", type=int, default=0)
     add("--json", type=Path, help="where to write every timing")
@@ -99,13 +120,15 @@ def settings_of(options: argparse.Namespace, system: str, variant: str) -> Setti
     """The settings of one worker."""
     return Settings(
         system=system,
-        networks=options.networks if system == "wgan_gp" else "dcgan_4x4",
+        networks=options.networks if system == "wgan_gp" else OWN_NETWORKS[system],
         variant=variant,
         batch_size=options.batch_size,
-        critic_steps=options.critic_steps if system == "wgan_gp" else 1,
+        critic_steps=1 if system == "dcgan" else options.critic_steps,
+        width=options.width,
         precision=options.precision,
         device=options.device,
         threads=options.threads,
+        max_isa=options.max_isa,
         steps_per_call=options.steps_per_call,
         data=options.data,
         seed=options.seed,
@@ -193,41 +216,9 @@ def compare(options: argparse.Namespace, system: str) -> dict[str, Any]:
     }
 
 
-def _git(*arguments: str) -> str | None:
-    try:
-        result = subprocess.run(
-            ["git", *arguments], cwd=HERE, capture_output=True, text=True, check=True
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return result.stdout.strip()
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line.split(":")[1].strip() for line in lines if "model name" in line), "")
-
-
 def _command() -> list[str]:
     """The command line, less the folders that interpreters and files lie in here."""
     return [Path(word).name if word.startswith("/") else word for word in sys.argv[1:]]
-
-
-def conditions() -> dict[str, Any]:
-    """Commit and machine."""
-    status = _git("status", "--porcelain")
-    return {
-        "commit": _git("rev-parse", "HEAD"),
-        "uncommitted_changes": None if status is None else bool(status),
-        "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "processor": _processor(),
-        "processors": os.cpu_count(),
-        "load_average": os.getloadavg() if hasattr(os, "getloadavg") else None,
-        "platform": platform.platform(),
-    }
 
 
 def exit_status(results: Mapping[str, Mapping[str, Any]], named: Sequence[str]) -> int:
@@ -255,6 +246,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 f"\n{system}: {settings['networks']}, batch {settings['batch_size']}, "
                 f"{settings['critic_steps']} discriminator update(s) a step, "
                 f"{settings['precision']}, {settings['device']}, {settings['threads']} threads, "
+                f"width {settings['width']:g}, {settings['max_isa'] or 'any instructions'}, "
                 f"median of {options.rounds} rounds of {options.steps} steps",
                 result,
             )

@@ -23,14 +23,19 @@ def make_config(settings: Settings):
       settings: What to measure.
 
     Returns:
-      An `ml_collections.ConfigDict`: DCGAN's second recipe (`configs/dcgan_smoothed_cifar10.py`)
-      or WGAN-GP (`configs/wgan_gp_cifar10.py`).
+      An `ml_collections.ConfigDict`: DCGAN's second recipe (`configs/dcgan_smoothed_cifar10.py`),
+      WGAN-GP (`configs/wgan_gp_cifar10.py`) or SNGAN (`configs/sngan_cifar10.py`).
     """
-    from configs import dcgan_smoothed_cifar10, wgan_gp_cifar10
+    from configs import dcgan_smoothed_cifar10, sngan_cifar10, wgan_gp_cifar10
 
-    recipes = {"dcgan": dcgan_smoothed_cifar10, "wgan_gp": wgan_gp_cifar10}
+    recipes = {
+        "dcgan": dcgan_smoothed_cifar10,
+        "wgan_gp": wgan_gp_cifar10,
+        "sngan": sngan_cifar10,
+    }
     config = recipes[settings.system].get_config()
     config.model.network = settings.networks
+    config.model.width = settings.width
     config.model.discriminator.steps = settings.critic_steps
     config.batch_size = settings.batch_size
     config.seed = settings.seed

@@ -40,7 +40,7 @@ class WorkerProcess:
                     stdout=subprocess.PIPE,
                     stderr=messages,
                     text=True,
-                    env=_environment(settings),
+                    env=environment(settings),
                 )
             except OSError as error:
                 raise WorkerError(f"cannot run {command[0]}: {error.strerror}") from error
@@ -84,10 +84,28 @@ class WorkerProcess:
         return answer if key is None else answer[key]
 
 
-def _environment(settings: Settings) -> dict[str, str]:
-    """The environment of the workers: the same threads, and one GPU with room for all of them."""
+# What holds each library to instructions that processors without AVX-512 have, too.
+MAX_ISA_VARIABLES = {
+    "avx2": {
+        "XLA_FLAGS": "--xla_cpu_max_isa=AVX2",
+        "ATEN_CPU_CAPABILITY": "avx2",
+        "ONEDNN_MAX_CPU_ISA": "AVX2",
+    }
+}
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """The environment of the workers: the same threads and instructions, one GPU for all of them.
+
+    Args:
+      settings: Of the workers.
+    """
+    isa = dict(MAX_ISA_VARIABLES[settings.max_isa]) if settings.max_isa else {}
+    if "XLA_FLAGS" in isa:
+        isa["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {isa['XLA_FLAGS']}".strip()
     return {
         **os.environ,
+        **isa,
         "CUDA_VISIBLE_DEVICES": os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0],
         "OMP_NUM_THREADS": str(settings.threads),
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",

@@ -27,8 +27,9 @@ import traceback
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-SYSTEMS = ("dcgan", "wgan_gp")
-NETWORKS = ("dcgan_4x4", "dcgan_8x8")
+SYSTEMS = ("dcgan", "wgan_gp", "sngan")
+NETWORKS = ("dcgan_4x4", "dcgan_8x8")  # of WGAN-GP; SNGAN's are "resnet"
+MAX_ISAS = ("avx2",)
 PRECISIONS = ("float32", "tf32", "bfloat16")
 DEVICES = ("cpu", "cuda")
 RANDOM_IMAGES = 50_000  # as many as CIFAR-10's training set
@@ -65,16 +66,19 @@ class Settings:
     """One measurement, the same for both frameworks.
 
     Attributes:
-      system: "dcgan" or "wgan_gp".
-      networks: "dcgan_4x4" (dense 4x4x512, 256, 128, 3 / 128, 256, 512) or "dcgan_8x8"
-        (dense 8x8x256, 128, 64, 3 / 64, 128).
+      system: "dcgan", "wgan_gp" or "sngan".
+      networks: "dcgan_4x4" (dense 4x4x512, 256, 128, 3 / 128, 256, 512), "dcgan_8x8"
+        (dense 8x8x256, 128, 64, 3 / 64, 128) or "resnet" (three blocks of 256 / four of 128).
       variant: A key of `TORCH_VARIANTS`; the JAX worker has one way to run and ignores it.
       batch_size: Real images in one update.
       critic_steps: Updates of the discriminator or critic in one step.
+      width: Factor on the channels of the hidden layers.
       precision: "float32" (on CUDA without TF32), "tf32" (CUDA only) or "bfloat16" (networks only;
         parameters, losses and penalties stay float32).
       device: "cpu" or "cuda".
       threads: Processors that the worker may use.
+      max_isa: The most that the instructions of compiled code may be, "avx2"; None for whatever
+        the processor has. See `worker_process.environment`.
       steps_per_call: Steps that JAX sends to the device at once. PyTorch has no such choice.
       data: "random", or the path of a `.npy` file of uint8 [N, 32, 32, 3].
       seed: Seed of parameters, noise, data order and random images.
@@ -85,9 +89,11 @@ class Settings:
     variant: str = "eager"
     batch_size: int = 64
     critic_steps: int = 1
+    width: float = 1.0
     precision: str = "float32"
     device: str = "cpu"
     threads: int = 2
+    max_isa: str | None = None
     steps_per_call: int = 2
     data: str = "random"
     seed: int = 0

@@ -14,6 +14,7 @@ from tests.benchmarks.scripts import BENCHMARKS, importable
 with importable():
     import compare
     import comparison_summary
+    import machine
     import worker_process
     import worker_protocol
 
@@ -140,7 +141,7 @@ class TestArguments:
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
-            (["--system=dcgan,wgan"], "'wgan'; there are dcgan, wgan_gp"),
+            (["--system=dcgan,wgan"], "'wgan'; there are dcgan, wgan_gp, sngan"),
             (["--variants=eagre"], "'eagre'; there are eager"),
             (["--variants=cuda_graphs"], "needs --device cuda"),
             (["--rounds=0"], "at least 1"),
@@ -148,6 +149,9 @@ class TestArguments:
             (["--steps=4", "--warmup-steps=2"], "--warmup-steps 2 is not a multiple"),
             (["--precision=tf32"], "needs --device cuda"),
             (["--networks=big"], "invalid choice"),
+            (["--max-isa=sse"], "invalid choice"),
+            (["--width=0"], "must be above 0"),
+            (["--width=nan"], "must be above 0"),
             (["--data=/no/such.npy"], "is not a file"),
         ],
     )
@@ -161,11 +165,17 @@ class TestArguments:
         assert compare.parse_arguments(["--steps=2"]).steps_per_call == 2
 
     def test_settings_hold_the_recipe_of_each_system(self):
-        options = compare.parse_arguments(["--networks=dcgan_8x8", "--critic-steps=3"])
+        options = compare.parse_arguments(
+            ["--networks=dcgan_8x8", "--critic-steps=3", "--width=0.25", "--max-isa=avx2"]
+        )
         dcgan = compare.settings_of(options, "dcgan", "eager")
         wgan_gp = compare.settings_of(options, "wgan_gp", "eager")
         assert (dcgan.networks, dcgan.critic_steps) == ("dcgan_4x4", 1)
         assert (wgan_gp.networks, wgan_gp.critic_steps) == ("dcgan_8x8", 3)
+        sngan = compare.settings_of(options, "sngan", "eager")
+        assert (sngan.networks, sngan.critic_steps) == ("resnet", 3)
+        assert {one.width for one in (dcgan, wgan_gp, sngan)} == {0.25}
+        assert {one.max_isa for one in (dcgan, wgan_gp, sngan)} == {"avx2"}
 
     def test_cuda_graphs_only_on_cuda(self):
         assert "cuda_graphs" not in compare.applicable_variants("cpu")
@@ -174,6 +184,28 @@ class TestArguments:
     def test_settings_survive_the_command_line(self):
         before = settings(variant="compile", seed=3)
         assert worker_protocol.Settings.from_json(before.to_json()) == before
+
+
+class TestInstructions:
+    def test_both_frameworks_are_held_to_them(self, monkeypatch):
+        monkeypatch.setenv("XLA_FLAGS", "--xla_of_the_user=1")
+        held = worker_process.environment(settings(max_isa="avx2"))
+        assert held["XLA_FLAGS"] == "--xla_of_the_user=1 --xla_cpu_max_isa=AVX2"
+        assert (held["ATEN_CPU_CAPABILITY"], held["ONEDNN_MAX_CPU_ISA"]) == ("avx2", "AVX2")
+
+    def test_the_processor_has_its_own_where_nothing_is_said(self, monkeypatch):
+        monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
+        monkeypatch.setenv("XLA_FLAGS", "--xla_of_the_user=1")
+        free = worker_process.environment(settings())
+        assert free["XLA_FLAGS"] == "--xla_of_the_user=1"
+        assert "ONEDNN_MAX_CPU_ISA" not in free
+
+    def test_those_of_a_processor_are_recorded(self):
+        x86 = "model name : P 1\nflags\t\t: fpu avx avx2 fma avx512f amx_tile sse\nflags : other\n"
+        arm = "Features\t: fp asimd sve2\n"
+        assert machine.features(x86) == ["amx_tile", "avx", "avx2", "avx512f", "fma"]
+        assert machine.features(arm) == ["asimd", "sve2"]
+        assert machine.features("") == []
 
 
 class TestWorkers:
@@ -233,7 +265,7 @@ class TestComparison:
         assert status == 0
         report = json.loads(path.read_text())
         system = report["systems"]["dcgan"]
-        assert {"commit", "processor", "platform", "counting", "time"} <= set(report)
+        assert {"commit", "processor", "features", "platform", "counting"} <= set(report)
         assert system["best_torch"] == "channels_last"
         assert system["speedups"]["eager"]["median"] == pytest.approx(2.0)
         assert system["speedups"]["channels_last"]["median"] == pytest.approx(1.5)

@@ -1,0 +1,110 @@
+"""Weights, images and noise that depend on names alone, for steps of two frameworks. NumPy only.
+
+NumPy promises that the stream of `RandomState` never changes, so numbers computed from it today can
+be compared with tomorrow's.
+"""
+
+import dataclasses
+import json
+import zlib
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """Some training steps of SNGAN.
+
+    Attributes:
+      channels: Of the generator's hidden layers; the discriminator has half of them, at least 4.
+      image_size: Height and width of the images.
+      latent_dim: Length of a latent.
+      batch_size: Real images in an update.
+      critic_steps: Updates of the discriminator in a step.
+      optimizer: "adam", 2e-4 (0, 0.9), or "sgd" with a rate of 0.002; both fall to zero over 50,000
+        steps.
+      steps: Steps to do.
+    """
+
+    channels: int = 32
+    image_size: int = 32
+    latent_dim: int = 128
+    batch_size: int = 8
+    critic_steps: int = 5
+    optimizer: str = "adam"
+    steps: int = 3
+
+    @property
+    def rate(self) -> float:
+        """The first step's learning rate."""
+        return 2e-4 if self.optimizer == "adam" else 0.002
+
+    def to_json(self) -> str:
+        """The case as one line of JSON."""
+        return json.dumps(dataclasses.asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "Case":
+        """The case that `to_json` wrote."""
+        return cls(**json.loads(text))
+
+
+# Of the golden numbers in the tests.
+SMALL = Case(4, image_size=16, latent_dim=6, batch_size=4, critic_steps=2, optimizer="sgd", steps=2)
+
+
+def _random(name: str) -> np.random.RandomState:
+    return np.random.RandomState(zlib.crc32(name.encode()))
+
+
+def start(path: str, shape: tuple[int, ...]) -> np.ndarray:
+    """The start of a parameter or statistic of gan_jax's networks, float32.
+
+    Args:
+      path: "NETWORK/COLLECTION/MODULE/.../LEAF"; a leaf is kernel, bias, scale, mean, var or u.
+      shape: Its shape, a kernel's with the output last.
+    """
+    leaf, noise = path.rpartition("/")[2], _random(path).standard_normal(shape)
+    if leaf == "mean":
+        values = np.zeros(shape)
+    elif leaf == "var":
+        values = np.ones(shape)
+    elif leaf == "scale":
+        values = 1.0 + 0.2 * noise
+    elif leaf == "bias":
+        # Not close to zero, since errors are compared with a leaf's size.
+        values = np.copysign(0.1, noise) + 0.1 * noise
+    elif leaf == "kernel":
+        values = 1.25 * noise / np.sqrt(np.prod(shape[:-1]))
+    else:
+        values = noise
+    return values.astype(np.float32)
+
+
+def batch(case: Case, step: int) -> dict[str, np.ndarray]:
+    """Images in [-1, 1] and noise of one step, float32.
+
+    Returns:
+      "image" [critic_steps, B, S, S, 3], "latent" [critic_steps, B, latent_dim] of the
+      discriminator's updates and "generator_latent" [B, latent_dim] of the generator's.
+    """
+    random, lead = _random(f"step {step}"), (case.critic_steps, case.batch_size)
+    size = (*lead, case.image_size, case.image_size, 3)
+    return {
+        "image": random.uniform(-1, 1, size).astype(np.float32),
+        "latent": random.standard_normal((*lead, case.latent_dim)).astype(np.float32),
+        "generator_latent": random.standard_normal((lead[1], case.latent_dim)).astype(np.float32),
+    }
+
+
+def digest(path: str, leaf: np.ndarray) -> tuple[float, float]:
+    """A sum that weighs every entry of a leaf differently, and the leaf's norm."""
+    leaf = np.asarray(leaf, np.float64)
+    weights = _random(f"digest {path}").standard_normal(leaf.shape)
+    return float(np.sum(weights * leaf)), float(np.linalg.norm(leaf))
+
+
+def relative_error(found: np.ndarray, expected: np.ndarray) -> float:
+    """The norm of the difference over the norm of what is expected."""
+    found, expected = (np.asarray(array, np.float64) for array in (found, expected))
+    return float(np.linalg.norm(found - expected) / np.linalg.norm(expected))
