@@ -65,7 +65,8 @@ def training(point: Point) -> dict[str, Any]:
 
     Returns:
       milliseconds_per_step, of every step; megabytes that XLA plans for the step beside its
-      arguments; megabytes of this process's own memory after the steps, mapped files left out.
+      arguments; megabytes of this process's memory after the steps, its own and that of mapped
+      files; processors that it used on average while the steps were timed.
     """
     with tempfile.TemporaryDirectory() as folder:
         images = memory_mapped_images(Path(folder, "images.npy"), point.images)
@@ -91,11 +92,11 @@ def _training(point: Point, images: np.ndarray) -> dict[str, Any]:
     feed = setup.feed(phase, compiled.rows(point.batch_size))
     state = compiled.put_state(core.start(phase.gan, 0))
     resident = compiled.put_state(feed.resident_data())
-    milliseconds, program = [], None
+    milliseconds, program, cpu_seconds = [], None, 0.0
     calls = data.calls(0, 3 + point.rounds, 1)
     with feed.chunks(calls, setup.experiment.examples_before) as chunks:
         for number, inputs in enumerate(chunks):
-            start = time.perf_counter()
+            start, cpu_start = time.perf_counter(), time.process_time()
             placed = compiled.put_inputs(inputs)
             if program is None:
                 program = compiled.lower(state, placed, resident).compile()
@@ -103,11 +104,14 @@ def _training(point: Point, images: np.ndarray) -> dict[str, Any]:
             jax.block_until_ready((state, metrics))
             if number >= 3:
                 milliseconds.append(1e3 * (time.perf_counter() - start))
+                cpu_seconds += time.process_time() - cpu_start
     planned = program.memory_analysis()
     return {
         "milliseconds_per_step": milliseconds,
         "planned_megabytes": planned.temp_size_in_bytes / 1e6 if planned else None,
-        "own_megabytes": own_megabytes(),
+        "own_megabytes": megabytes("RssAnon"),
+        "mapped_megabytes": megabytes("RssFile"),
+        "processors_used": 1e3 * cpu_seconds / sum(milliseconds),
     }
 
 
@@ -126,13 +130,13 @@ def evaluation(point: Point) -> dict[str, Any]:
     }
 
 
-def own_megabytes() -> float | None:
-    """What this process holds that is no file's, as Linux counts it; None elsewhere."""
+def megabytes(kind: str) -> float | None:
+    """What this process holds: "RssAnon" of its own, "RssFile" of files; None but on Linux."""
     try:
         lines = Path("/proc/self/status").read_text().splitlines()
     except OSError:
         return None
-    return next((int(s.split()[1]) / 1e3 for s in lines if s.startswith("RssAnon:")), None)
+    return next((int(s.split()[1]) / 1e3 for s in lines if s.startswith(f"{kind}:")), None)
 
 
 def measure(point: Point) -> dict[str, Any]:
