@@ -110,13 +110,8 @@ def jax_steps(case: Case) -> tuple[Leaves, Leaves]:
     before, losses = leaves_of(state), []
     for number in range(case.steps):
         state, metrics = step(state, inputs(case, number))
-        losses.append(
-            {name: values["loss"] for name, values in metrics.items() if "loss" in values}
-        )
-    after = leaves_of(state)
-    for name in losses[0]:
-        after[f"loss/{name}"] = np.array([float(values[name]) for values in losses])
-    return before, after
+        losses.append([float(metrics[player]["loss"]) for player in PLAYERS])
+    return before, {**leaves_of(state), "losses": np.array(losses)}
 
 
 def torch_steps(case: Case, dtype: str, before: Leaves, python: str) -> Leaves:
