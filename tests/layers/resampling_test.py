@@ -37,13 +37,58 @@ def test_an_odd_size_has_no_squares():
         layers.average_pool(X[:, :, :5])
 
 
-@pytest.mark.parametrize("size", [1, 3])
-def test_convolutions_next_to_them_are_the_two_one_after_the_other(size):
-    kernel = KERNEL[:size, :size]
-    np.testing.assert_allclose(
-        layers.upsample_conv(X, kernel), convolve(repeat(X), kernel), atol=1e-5
-    )
-    np.testing.assert_allclose(layers.conv_pool(X, kernel), means(convolve(X, kernel)), atol=1e-5)
+def _upsample(x):
+    return jnp.repeat(jnp.repeat(x, 2, axis=1), 2, axis=2)
+
+
+def _draw(seed, *shape):
+    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+
+
+def _conv(x, kernel):
+    return layers.conv(x, kernel, padding="SAME", implementation="lax")
+
+
+PAIRS = {
+    "upsample_conv": (layers.upsample_conv, lambda x, kernel: _conv(_upsample(x), kernel)),
+    "conv_pool": (layers.conv_pool, lambda x, kernel: layers.average_pool(_conv(x, kernel))),
+}
+
+
+@pytest.mark.parametrize("name", PAIRS)
+@pytest.mark.parametrize("window", [(3, 3), (1, 1), (1, 3), (2, 4)])
+def test_equals_both_in_turn_with_gradients(name, window):
+    x, kernel = _draw(0, 2, 6, 8, 3), _draw(1, *window, 3, 4)
+
+    def everything(function):
+        def value(x, kernel):
+            return jnp.sum(jnp.sin(function(x, kernel)))
+
+        return jax.jit(lambda x, k: (function(x, k), *jax.grad(value, argnums=(0, 1))(x, k)))(
+            x, kernel
+        )
+
+    for ours, theirs in zip(*map(everything, PAIRS[name]), strict=True):
+        assert ours.shape == theirs.shape
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5 * np.abs(theirs).max())
+
+
+@pytest.mark.parametrize("form", ["matmul", "winograd", "lax"])
+def test_every_form_serves(form):
+    x, kernel = _draw(0, 2, 4, 4, 3), _draw(1, 3, 3, 3, 4)
+    for fused, separate in PAIRS.values():
+        found = fused(x, kernel, implementation=form)
+        np.testing.assert_allclose(found, separate(x, kernel), rtol=1e-4, atol=1e-4)
+
+
+def test_bfloat16_stays_bfloat16():
+    x, kernel = _draw(0, 2, 4, 4, 3).astype(jnp.bfloat16), jnp.ones((3, 3, 3, 4), jnp.bfloat16)
+    for fused, separate in PAIRS.values():
+        found, expected = fused(x, kernel), separate(x, kernel)
+        assert found.dtype == jnp.bfloat16
+        np.testing.assert_allclose(
+            found.astype(np.float32), expected.astype(np.float32), rtol=0.05, atol=0.05
+        )
 
 
 def relu(x):
