@@ -148,3 +148,17 @@ def test_a_chunk_is_its_steps():
     one = arithmetic.count(step, state, batch())
     assert one > 0
     assert arithmetic.count(core.make_chunk(step), state, batch(5)) == 5 * one
+
+
+def test_bytes_and_precision_of_products():
+    def twice(x, y):
+        body = lambda carry, _: (jnp.matmul(carry, y, precision="highest"), None)  # noqa: E731
+        return jax.lax.scan(body, x, None, length=6)[0].astype(jnp.bfloat16) @ y.astype("bfloat16")
+
+    first, second = arithmetic.products(twice, shape(3, 5), shape(5, 5))
+    assert first == ("dot_general", 2 * 3 * 5 * 5, 4 * (15 + 25 + 15), "float32", "highest", 6)
+    assert second == ("dot_general", 2 * 3 * 5 * 5, 2 * (15 + 25 + 15), "bfloat16", "default", 1)
+    assert arithmetic.total([first, second]) == 7 * 2 * 3 * 5 * 5
+    with jax.default_matmul_precision("tensorfloat32"):
+        (of_config,) = arithmetic.products(jnp.matmul, shape(3, 5), shape(5, 5))
+    assert of_config.precision == "high"
