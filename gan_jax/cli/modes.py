@@ -17,6 +17,7 @@ MODULES = {
     "sample": "gan_jax.modes.sample",
     "evaluate": "gan_jax.modes.evaluate",
     "benchmark": "gan_jax.modes.benchmark",
+    "plan": "gan_jax.modes.plan",
     "report": "gan_jax.modes.report",
     "list": "gan_jax.cli.listing",
     "show": "gan_jax.cli.showing",

@@ -269,17 +269,21 @@ def _check_samplers(experiment: core.Experiment, specs: Mapping[str, core.ArrayS
                 )
 
 
-def chunk_function(setup: Setup, phase: core.Phase, *, parallel: str | None = None) -> Callable:
-    """The pure chunk of steps of a phase's game; see `core.make_chunk`."""
-    config = setup.config
-    prepare = data.make_prepare(
+def prepare_function(setup: Setup, phase: core.Phase) -> Callable:
+    """What gets a phase's images ready within a step; see `data.make_prepare`."""
+    return data.make_prepare(
         {name: dataset.specs for name, dataset in setup.streams.items()},
         image_size=phase.image_size,
-        **config.data.augment.to_dict(),
+        **setup.config.data.augment.to_dict(),
     )
-    axis_name = core.axis_name_of(parallel or config.parallel)
+
+
+def chunk_function(setup: Setup, phase: core.Phase, *, parallel: str | None = None) -> Callable:
+    """The pure chunk of steps of a phase's game; see `core.make_chunk`."""
+    prepare = prepare_function(setup, phase)
+    axis_name = core.axis_name_of(parallel or setup.config.parallel)
     step = core.make_step(phase.gan, prepare=prepare, axis_name=axis_name)
-    return core.make_chunk(core.with_precision(step, config.precision))
+    return core.make_chunk(core.with_precision(step, setup.config.precision))
 
 
 def compile_steps(setup: Setup, phase: core.Phase) -> core.Compiled:
