@@ -20,6 +20,8 @@ _NO_TPU = {
     "TPU_SKIP_MDS_QUERY": "1",
     "TPU_WORKER_HOSTNAMES": "localhost",
     "TPU_ACCELERATOR_TYPE": "v5litepod-4",
+    # Several processes may compile at once, where none of them drives a chip.
+    "ALLOW_MULTIPLE_LIBTPU_LOAD": "1",
 }
 # One device per chip, as JAX has it on a v4 machine; the compiler's own default is one per core.
 _OPTIONS: dict[str, dict[str, Any]] = {"v4": {"chip_config_name": "megacore"}}
