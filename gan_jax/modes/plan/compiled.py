@@ -42,8 +42,11 @@ def compile_phase(
             chunk_function(setup, phase), mode=setup.config.parallel, devices=devices
         )
         resident = shapes_of(setup.feed(phase).resident_data())
+        inputs = inputs_of(setup, phase, steps)
+        if compiled.axis_name is not None:
+            inputs = jax.tree.map(lambda x: _divided(x, len(devices)), inputs)
         begin = time.perf_counter()
-        lowered = compiled.lower(state_of(phase), inputs_of(setup, phase, steps), resident)
+        lowered = compiled.lower(state_of(phase), inputs, resident)
     try:
         program = lowered.compile()
     except jax.errors.JaxRuntimeError as error:
@@ -68,6 +71,12 @@ def compile_phase(
         "collectives_in_conditionals": counts.in_conditionals,
         "products": counts.products,
     }
+
+
+def _divided(shape: jax.ShapeDtypeStruct, devices: int) -> jax.ShapeDtypeStruct:
+    """The shape in which pmap takes an array [steps, updates, B, ...]: its devices come first."""
+    steps, updates, batch, *rest = shape.shape
+    return jax.ShapeDtypeStruct((devices, steps, updates, batch // devices, *rest), shape.dtype)
 
 
 def _too_large(error: Exception, topology: Topology) -> Exception:

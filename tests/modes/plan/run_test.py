@@ -77,22 +77,22 @@ import json, sys
 from tests.modes.plan.hand_count_test import small
 from gan_jax.modes.plan.run import plan
 config = small()
-config.steps_per_call = 3
+config.steps_per_call, config.parallel = 3, sys.argv[2]
 found = plan(config, topology="v5e:1x2", batch_size_per_chip=4)
 json.dump(found["phases"][0], open(sys.argv[1], "w"))
 """
 
 
 @pytest.mark.skipif(not HAS_COMPILER, reason="needs libtpu")
-def test_a_step_is_compiled_for_a_tpu(tmp_path):
+@pytest.mark.parametrize("parallel", ["jit", "pmap"])
+def test_a_step_is_compiled_for_a_tpu(tmp_path, parallel):
     import os
     import subprocess
 
     path = tmp_path / "phase.json"
     environment = {**os.environ, "JAX_PLATFORMS": "cpu"}
-    subprocess.run(
-        [sys.executable, "-c", COMPILE, str(path)], check=True, env=environment, timeout=600
-    )
+    command = [sys.executable, "-c", COMPILE, str(path), parallel]
+    subprocess.run(command, check=True, env=environment, timeout=600)
     phase = json.loads(path.read_text())
     assert phase["step"]["batch_size"] == 4
     assert set(phase["compiled"]["collectives"]) == {"all-reduce"}
