@@ -96,8 +96,8 @@ def step_table(entries: Sequence[dict[str, Any]]) -> list[str]:
     """What a step does and takes at least, as lines of Markdown."""
     lines = [
         "| config | slice | precision | GFLOP | FLOP/byte | all-reduces | MiB | others | "
-        "products | arithmetic | traffic | links | hops | shortest step | scaling |",
-        "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|",
+        "asked for | products | arithmetic | traffic | links | hops | shortest step | scaling |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for case, phase in _rows(entries):
         step, compiled, limit = (phase[key] for key in ("step", "compiled", "roofline"))
@@ -109,6 +109,7 @@ def step_table(entries: Sequence[dict[str, Any]]) -> list[str]:
             f"{reduces['count']:g}",
             f"{reduces['bytes'] / _MIB:.1f}",
             ", ".join(f"{n:g} {name}" for name, n in others.items()) or "none",
+            ", ".join(step["precisions"]),
             products,
             *(f"{1e3 * limit[k]:.3f}" for k in ("arithmetic", "traffic", "links", "hops")),
             f"{1e3 * limit['overlapped']:.3f} to {1e3 * limit['in_sequence']:.3f}",
@@ -148,6 +149,7 @@ def page(entries: Sequence[dict[str, Any]]) -> str:
             f"Compiled with {', '.join(versions)}; written by `benchmarks/plans.py` from "
             "`benchmarks/results/plans.json`, and not by hand.",
             "",
+            *_missing(entries),
             "## Memory of a chip, MiB",
             *_MEMORY,
             *memory_table(entries),
@@ -158,6 +160,12 @@ def page(entries: Sequence[dict[str, Any]]) -> str:
             "",
         ]
     )
+
+
+def _missing(entries: Sequence[dict[str, Any]]) -> list[str]:
+    there = {case_of(entry) for entry in entries}
+    left = [" ".join(case) for case in cases() if case not in there]
+    return [f"Not compiled yet: {', '.join(left)}.", ""] if left else []
 
 
 _INTRODUCTION = [
@@ -179,10 +187,12 @@ _MEMORY = [
 ]
 _STEP = [
     "GFLOP and FLOP/byte by hand count. Collectives as in the compiled program, in every step; "
-    "those of monitors, which run at log lines only, are not among them. Products: convolutions "
-    "and matrix products of the compiled program by the types of their operands; penalties and "
-    "losses are float32 by design. Milliseconds of the chip's arithmetic, of its memory's traffic, "
-    "of the bytes over the links and of the latency of their hops (the model stands in "
+    "those of monitors, which run at log lines only, are not among them. Asked for: types and "
+    "precisions of the products as traced (a float32 product takes one pass of bfloat16 at JAX's "
+    "precision default, three at high, six at highest). Products: convolutions and matrix "
+    "products of the compiled program by the types of their operands; penalties and losses are "
+    "float32 by design. Milliseconds of the chip's arithmetic, of its memory's traffic, of the "
+    "bytes over the links and of the latency of their hops (the model stands in "
     "`gan_jax/modes/plan/roofline.py`). The shortest step and the scaling from one chip to the "
     "slice, at the same batch per chip, are given for communication that is hidden behind the "
     "arithmetic and for communication that is not.",

@@ -14,6 +14,7 @@ def entry(config, topology, *, others=None):
     step = {
         "flops": 110e9,
         "intensity": 190.4,
+        "precisions": {"bfloat16 default": 110e9, "float32 highest": 1.0},
         "memory": {
             "parameters": 8 * MIB,
             "optimizers": 16 * MIB,
@@ -65,7 +66,9 @@ def test_the_page_says_what_was_compiled(tmp_path, monkeypatch):
     rows = [line for line in lines if line.startswith("| one |")]
     assert rows == [
         "| one | v5e:2x2 | float32 | 8.0 | 24.0 | 146.5 | 50.0 | 10.0 | 0.20 | 256 | 25.0% |",
-        "| one | v5e:2x2 | float32 | 110.0 | 190 | 30 | 23.5 | none | 53 bf16 x bf16 | 0.500 | "
-        "0.400 | 0.300 | 0.100 | 0.500 to 0.800 | 62% to 100% |",
+        "| one | v5e:2x2 | float32 | 110.0 | 190 | 30 | 23.5 | none | bfloat16 default, "
+        "float32 highest | 53 bf16 x bf16 | 0.500 | 0.400 | 0.300 | "
+        "0.100 | 0.500 to 0.800 | 62% to 100% |",
     ]
+    assert any("Not compiled yet: " in line and "dcgan_cifar10 v5e:2x2" in line for line in lines)
     assert any("| 2 all-gather |" in line for line in lines if line.startswith("| two |"))
