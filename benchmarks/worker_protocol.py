@@ -18,6 +18,7 @@ Between commands a worker is blocked reading stdin and uses no processor time.
 """
 
 import dataclasses
+import importlib.util
 import json
 import math
 import os
@@ -25,6 +26,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 SYSTEMS = ("dcgan", "wgan_gp", "sngan")
@@ -163,6 +165,20 @@ def _answer(worker: Worker, line: str) -> dict[str, Any]:
             raise ValueError(f"unknown command {command!r}; commands are run and stop")
 
 
+def keep_freed_memory() -> bool:
+    """What gan_jax's command line does, for both frameworks: PyTorch gains by it too.
+
+    Its file is loaded by itself, since PyTorch's environment need not hold gan_jax.
+    """
+    path = Path(__file__).resolve().parents[1] / "gan_jax" / "runs" / "allocator.py"
+    spec = importlib.util.spec_from_file_location("allocator", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.keep_freed_memory()
+
+
 def serve(build: Callable[[Settings], Worker]) -> int:
     """Builds the worker that the command line asks for and answers until asked to stop.
 
@@ -184,6 +200,7 @@ def serve(build: Callable[[Settings], Worker]) -> int:
         try:
             settings = Settings.from_json(sys.argv[1])
             restrict_threads(settings.threads)
+            keep_freed_memory()
             worker = build(settings)
             reply({"ready": dict(worker.description)})
             for line in sys.stdin:

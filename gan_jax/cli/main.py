@@ -13,12 +13,15 @@ import traceback
 import warnings
 from collections.abc import Sequence
 
+from gan_jax.runs.allocator import keep_freed_memory
+
 
 def run() -> None:
     """Runs the command line of this process and exits with its status."""
     _open_standard_streams()
     with contextlib.suppress(Exception):  # Where stderr is no file.
         faulthandler.enable()
+    keep_freed_memory()
     status = 1  # Of an error that is raised.
     # Registered before the others it runs after them. What is left is to take down the modules of
     # XLA and TensorFlow one by one, which takes a second or more and frees what the system frees.
