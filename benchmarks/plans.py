@@ -165,7 +165,15 @@ def page(entries: Sequence[dict[str, Any]]) -> str:
 def _missing(entries: Sequence[dict[str, Any]]) -> list[str]:
     there = {case_of(entry) for entry in entries}
     left = [" ".join(case) for case in cases() if case not in there]
-    return [f"Not compiled yet: {', '.join(left)}.", ""] if left else []
+    lines = [f"Not compiled yet: {', '.join(left)}.", ""] if left else []
+    if any("float32 default" in phase["step"]["precisions"] for _, phase in _rows(entries)):
+        lines += [
+            'Steps that ask for "float32 default" were compiled before `config.precision=float32` '
+            "meant true float32, which takes six times the arithmetic on a TPU: their arithmetic, "
+            "shortest step and scaling are those of products in one pass of bfloat16.",
+            "",
+        ]
+    return lines
 
 
 _INTRODUCTION = [

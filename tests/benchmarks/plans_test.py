@@ -71,4 +71,7 @@ def test_the_page_says_what_was_compiled(tmp_path, monkeypatch):
         "0.100 | 0.500 to 0.800 | 62% to 100% |",
     ]
     assert any("Not compiled yet: " in line and "dcgan_cifar10 v5e:2x2" in line for line in lines)
+    assert not any("were compiled before" in line for line in lines)
+    entries[0]["phases"][0]["step"]["precisions"] = {"float32 default": 1.0}
+    assert "were compiled before" in plans.page(entries)
     assert any("| 2 all-gather |" in line for line in lines if line.startswith("| two |"))
