@@ -44,6 +44,7 @@ BASES = {
         *("--extractor=efficientnet_lite0", "--num_images=8", "--num_real=8", "--metrics=fid"),
     ),
     "benchmark": ("--mode=benchmark", *TINY, "--synthetic", "--rounds=1"),
+    "plan": ("--mode=plan", *TINY),
     "report": (
         "--mode=report",
         "--workdir={run}",

@@ -88,7 +88,7 @@ def test_a_config_that_cannot_be(command_line, tiny, tmp_path, arguments, parts)
     [
         ([], ["--mode=train needs --config"]),
         (["--mode=trian"], ["unknown --mode=trian", "train"]),
-        (["--mode=export"], ["not built yet", "train, sample, evaluate, benchmark, report"]),
+        (["--mode=export"], ["not built yet", "sample, evaluate, benchmark, plan, report"]),
         (["--mode=sample", "--config=cgan_digits"], ["--config is for --mode=train", "not sample"]),
         (["--mode=evaluate", "--distributed"], ["--distributed is for --mode=train"]),
         (["--workdri=x"], ["workdri", "workdir"]),
