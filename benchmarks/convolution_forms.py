@@ -125,8 +125,8 @@ def main() -> None:
             flush=True,
         )
     if options.json:
-        from compare import conditions
         from comparison_summary import write_json
+        from machine import conditions
 
         write_json(options.json, {**conditions(), "rows": rows})
 

@@ -114,8 +114,8 @@ def main() -> int:
             print(f"{dtype} tile {tile}: {len(of)} shapes, bound {bound:.1e}: {text}")
     print(f"{beyond} of {len(rows)} beyond their bound")
     if options.json:
-        from compare import conditions
         from comparison_summary import write_json
+        from machine import conditions
 
         write_json(options.json, {**conditions(), "bounds": BOUNDS, "rows": rows})
     return int(beyond > 0)
