@@ -178,20 +178,29 @@ def _form(
             f"winograd's form is of kernels two or three strides long, not of "
             f"{kernel.shape[0]}x{kernel.shape[1]} with strides {strides}"
         )
-    if tile is not None and (
-        implementation != "winograd" or set(tile) - set(minimal_filters.TILES)
-    ):
-        raise ValueError(
-            f"tile must be two of {minimal_filters.TILES}, with implementation='winograd', not "
-            f"{tile} with {implementation!r}"
-        )
     if implementation == "auto" and (_PREFERRED.get() != "winograd" or has_winograd):
         implementation = _PREFERRED.get()
+    if tile is not None:
+        _check_tile(tile, implementation)
+    if positions == 0:
+        return "lax"  # Of no images there is nothing to rearrange.
     if implementation != "auto":
         return implementation
     if platform.target() != "cpu":
         return "lax"
     return "winograd" if has_winograd and _is_worth_it(kernel, positions) else "matmul"
+
+
+def _check_tile(tile: tuple[int, int], implementation: str) -> None:
+    if implementation != "winograd":
+        raise ValueError(f"tile={tile} needs implementation='winograd', not {implementation!r}")
+    sizes = minimal_filters.TILES
+    if (
+        not isinstance(tile, tuple)
+        or len(tile) != 2
+        or not all(isinstance(side, int) and side in sizes for side in tile)
+    ):
+        raise ValueError(f"tile must be a pair (MH, MW) of {sizes} each, not {tile!r}")
 
 
 def _is_worth_it(kernel: jax.Array, positions: int) -> bool:

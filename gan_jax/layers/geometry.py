@@ -146,10 +146,12 @@ def conv_transpose_flops(input_shape: Sequence[int], kernel_shape: Sequence[int]
 
 def pair(strides: int | tuple[int, int]) -> tuple[int, int]:
     """Returns strides as (SH, SW), from one number or two; raises a ValueError otherwise."""
-    both = (strides, strides) if isinstance(strides, int) else tuple(strides)
-    if len(both) != 2 or min(both) < 1:
+    given: Any = strides
+    both = (given, given) if isinstance(given, int) else given
+    whole = isinstance(both, (tuple, list)) and all(isinstance(stride, int) for stride in both)
+    if not whole or len(both) != 2 or min(both) < 1:
         raise ValueError(f"strides must be a positive integer or two of them, not {strides!r}")
-    return both
+    return both[0], both[1]
 
 
 def _explicit_padding(padding: Padding, allow_negative: bool) -> Pairs:

@@ -50,7 +50,7 @@ def upsample_conv(
     Args:
         x: Images [B, H, W, I], floating.
         kernel: Kernel [KH, KW, I, O] of the same dtype.
-        implementation: As `conv` takes it.
+        implementation: As `conv` takes it; Winograd's form is of 3x3 and 5x5 kernels here.
 
     Returns:
         Images [B, 2H, 2W, O] of x's dtype.
@@ -74,7 +74,7 @@ def conv_pool(
     Args:
         x: Images [B, H, W, I], floating, of even height and width.
         kernel: Kernel [KH, KW, I, O] of the same dtype.
-        implementation: As `conv` takes it.
+        implementation: As `conv` takes it; Winograd's form is of 3x3 and 5x5 kernels here.
 
     Returns:
         Images [B, H / 2, W / 2, O] of x's dtype.

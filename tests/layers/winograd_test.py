@@ -122,10 +122,19 @@ def test_auto_takes_it_for_many_channels_and_positions(shape, kernel, strides, c
         assert not _has_winograd(functools.partial(convolve), x, kernel)
 
 
+@pytest.mark.parametrize("form", ["auto", "matmul", "winograd", "lax"])
+def test_no_images_give_no_images(form):
+    x, kernel = jnp.zeros((0, 4, 4, 2)), jnp.zeros((4, 4, 2, 2))
+    for operation, side in ((layers.conv, 2), (layers.conv_transpose, 8)):
+        y = operation(x, kernel, strides=2, implementation=form)
+        assert y.shape == (0, side, side, 2)
+
+
 def test_preferred_form_is_taken_where_there_is_one():
     x = jnp.zeros((1, 4, 4, 2))
     with convolution.preferring("winograd"):
         assert _has_winograd(lambda x: layers.conv(x, jnp.zeros((3, 3, 2, 2))), x)
+        assert _has_winograd(lambda x: layers.conv(x, jnp.zeros((3, 3, 2, 2)), tile=(2, 2)), x)
         assert not _has_winograd(lambda x: layers.conv(x, jnp.zeros((1, 1, 2, 2))), x)
     with (
         pytest.raises(ValueError, match="implementation must be one of"),
@@ -138,8 +147,10 @@ def test_preferred_form_is_taken_where_there_is_one():
     ("options", "message"),
     [
         ({"implementation": "winograd", "strides": 3}, "two or three strides long"),
-        ({"implementation": "winograd", "tile": (3, 3)}, "tile must be two of"),
-        ({"implementation": "matmul", "tile": (2, 2)}, "with implementation='winograd'"),
+        ({"implementation": "winograd", "tile": (3, 3)}, "tile must be a pair"),
+        ({"implementation": "winograd", "tile": 4}, "tile must be a pair"),
+        ({"implementation": "matmul", "tile": (2, 2)}, "needs implementation='winograd'"),
+        ({"strides": 1.0}, "strides must be"),
     ],
 )
 def test_what_it_cannot_do_is_named(options, message):
