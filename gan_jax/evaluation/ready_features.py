@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import tokenize
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 
 from gan_jax.evaluation.features import Features
-from gan_jax.untrusted import available_memory, open_regular, printable
-
-# All that a damaged or hostile .npz was seen to raise.
-_DAMAGE = (
-    *(ValueError, KeyError, EOFError, AttributeError, TypeError, NotImplementedError),
-    *(RuntimeError, OverflowError, MemoryError, OSError),
-    *(zipfile.BadZipFile, zlib.error, tokenize.TokenError, SyntaxError),
-)
+from gan_jax.untrusted import Npz, open_npz
 
 
 def read_features(path: str | Path) -> Features:
@@ -38,29 +28,11 @@ def read_features(path: str | Path) -> Features:
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"there is no {path}: give an .npz with an array features")
-    try:
-        with open_regular(path) as raw:
-            if not zipfile.is_zipfile(raw):
-                raise ValueError("it is no whole .npz")
-            with zipfile.ZipFile(raw) as archive:
-                size = sum(info.file_size for info in archive.infolist())
-            if size > (free := available_memory()):
-                raise ValueError(f"it takes {size:,} bytes of memory, {free:,} are free")
-            raw.seek(0)
-            with np.load(raw, allow_pickle=False) as arrays:
-                if "features" not in arrays:
-                    raise ValueError("it holds no array features")
-                features = _matrix(arrays["features"], "features")
-                logits = np.empty((len(features), 0), np.float32)
-                if "logits" in arrays:
-                    logits = _matrix(arrays["logits"], "logits")
-    except PermissionError as error:
-        raise PermissionError(f"{path} cannot be read: permission denied") from error
-    except _DAMAGE as error:
-        reason = (str(error).strip("'").splitlines() or [type(error).__name__])[0][:300]
-        raise ValueError(
-            printable(f"{path} cannot be read ({reason}): give an .npz with an array features")
-        ) from None
+    with open_npz(path, advice="give an .npz with an array features") as arrays:
+        features = _read(arrays, "features")
+        logits = np.empty((len(features), 0), np.float32)
+        if "logits" in arrays:
+            logits = _read(arrays, "logits")
     return Features(features, logits)
 
 
@@ -73,7 +45,9 @@ def sha256_of(ready: Features) -> str:
     return found.hexdigest()
 
 
-def _matrix(array: np.ndarray, name: str) -> np.ndarray:
-    if array.ndim != 2 or not np.issubdtype(array.dtype, np.floating):
-        raise ValueError(f"its {name} are {array.dtype} {list(array.shape)}, not floats [N, D]")
-    return np.ascontiguousarray(array, np.float32)
+def _read(arrays: Npz, name: str) -> np.ndarray:
+    def check(dtype: np.dtype, shape: tuple[int, ...]) -> None:
+        if len(shape) != 2 or min(shape) < 0 or not np.issubdtype(dtype, np.floating):
+            raise ValueError(f"its {name} are {dtype} {list(shape)}, not floats [N, D]")
+
+    return np.ascontiguousarray(arrays.read(name, check), np.float32)

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import tokenize
-import warnings
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -14,16 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gan_jax.images.opening import SUFFIXES, flattened, image_files, open_image
-from gan_jax.untrusted import available_memory, open_regular, printable, shown
-
-_PIECE_BYTES = 1 << 24
-
-# All that a damaged or hostile .npz was seen to raise.
-_DAMAGE = (
-    *(ValueError, KeyError, EOFError, AttributeError, TypeError, NotImplementedError),
-    *(RuntimeError, OverflowError, MemoryError, OSError),
-    *(zipfile.BadZipFile, zlib.error, tokenize.TokenError, SyntaxError),
-)
+from gan_jax.untrusted import open_npz, printable, shown
 
 
 class ImageFiles(NamedTuple):
@@ -98,59 +84,16 @@ def _files_below(folder: Path) -> Iterator[Path]:
 
 
 def _read_npz(path: Path) -> np.ndarray:
-    try:
-        # Opened here, as zipfile leaves what it cannot read open.
-        with open_regular(path) as raw:
-            if not zipfile.is_zipfile(raw):
-                raise ValueError("it is no whole .npz")
-            with zipfile.ZipFile(raw) as archive:
-                sizes = {info.filename: info.file_size for info in archive.infolist()}
-                if "images.npy" not in sizes:
-                    names = ", ".join(name.removesuffix(".npy") for name in sizes)
-                    raise ValueError(f"it holds {names[:200] or 'nothing'}, and no array images")
-                with archive.open("images.npy") as member:
-                    assert isinstance(member, zipfile.ZipExtFile)
-                    return _read_array(member, sizes["images.npy"])
-    except PermissionError as error:
-        raise PermissionError(f"{path} cannot be read: permission denied") from error
-    except _DAMAGE as error:
-        reason = (str(error).strip("'").splitlines() or [type(error).__name__])[0][:300]
-        raise ValueError(
-            printable(
-                f"{path} cannot be read ({reason}): give an .npz with an array images, or a folder"
-            )
-        ) from None
+    with open_npz(path, advice="give an .npz with an array images, or a folder") as arrays:
+        return arrays.read("images", _check_images)
 
 
-def _read_array(member: zipfile.ZipExtFile, size: int) -> np.ndarray:
-    """Reads a member of so many bytes, which its header must agree with before memory is taken."""
-    version = np.lib.format.read_magic(member)
-    if version not in ((1, 0), (2, 0)):
-        raise ValueError(f"its format is {version[0]}.{version[1]}, not 1.0 or 2.0")
-    major = version[0]
-    with warnings.catch_warnings():
-        # Python's parser warns of escapes in a damaged header.
-        warnings.simplefilter("ignore")
-        read_header = getattr(np.lib.format, f"read_array_header_{major}_0")
-        shape, is_fortran, dtype = read_header(member)
+def _check_images(dtype: np.dtype, shape: tuple[int, ...]) -> None:
     if dtype != np.uint8 or len(shape) != 4 or shape[3] not in (1, 3) or min(shape) < 0:
         raise ValueError(
             f"its images are {dtype} {shown(str(shape))[1:-1]}: they must be uint8 "
             "[N, H, W, 1 or 3] in [0, 255]"
         )
-    count = math.prod(shape)
-    if member.tell() + count != size:
-        raise ValueError(f"its images have {size - member.tell():,} bytes instead of {count:,}")
-    if count > (free := available_memory()):
-        raise ValueError(f"its images take {count:,} bytes of memory, {free:,} are free")
-    pixels = np.empty(count, np.uint8)
-    left = memoryview(pixels)
-    while left:
-        if not (read := member.readinto(left[:_PIECE_BYTES])):
-            raise EOFError("it is cut short")
-        left = left[read:]
-    member.read(1)  # The checksum is compared where the member ends.
-    return pixels.reshape(shape, order="F" if is_fortran else "C")
 
 
 def _read_folder(

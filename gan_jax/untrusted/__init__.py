@@ -17,6 +17,7 @@ from gan_jax.untrusted.forms import (
     Whole,
     read_json,
 )
+from gan_jax.untrusted.npz import Npz, open_npz
 from gan_jax.untrusted.opening import available_memory, irregular, open_regular, read_bytes
 from gan_jax.untrusted.strict_json import MAX_DEPTH, parse_json, printable, shown
 
@@ -34,10 +35,12 @@ __all__ = [
     "Keys",
     "ListOf",
     "MapOf",
+    "Npz",
     "Of",
     "Whole",
     "available_memory",
     "irregular",
+    "open_npz",
     "open_regular",
     "parse_json",
     "printable",

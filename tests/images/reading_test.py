@@ -108,7 +108,7 @@ def test_transparency_lies_over_white_and_an_orientation_is_applied(tmp_path):
 
 def test_an_npz_that_would_fill_the_memory_is_refused_before_it_is_read(tmp_path, monkeypatch):
     np.savez_compressed(tmp_path / "x.npz", images=np.zeros((100, 32, 32, 3), np.uint8))
-    monkeypatch.setattr(image_files, "available_memory", lambda: 100_000)
+    monkeypatch.setattr("gan_jax.untrusted.npz.available_memory", lambda: 100_000)
     with pytest.raises(ValueError, match="take 307,200 bytes of memory, 100,000 are free"):
         image_files.open_images(tmp_path / "x.npz")
     # A header that claims more than the member holds.
