@@ -1,5 +1,7 @@
 """Flax modules: convolutions and the dense layer, whose kernels may be spectrally normalized."""
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
@@ -49,7 +51,7 @@ class Dense(nn.Module):
         y = jax.lax.dot_general(
             x.astype(self.dtype), kernel.astype(self.dtype), (((x.ndim - 1,), (0,)), ((), ()))
         )
-        return add_bias(self, y)
+        return _add_bias(self, y)
 
 
 class Conv(nn.Module):
@@ -67,7 +69,7 @@ class Conv(nn.Module):
         use_bias: Whether to add a bias, zero at first.
         dtype: Dtype of the arithmetic and of the output.
         kernel_init: Initializer of the kernel.
-        implementation: `"matmul"`, `"lax"`, or `"auto"`: matmul on CPU, lax elsewhere.
+        implementation: As `convolution.conv` takes it.
         spectral_norm: How the kernel is normalized; None for not at all.
     """
 
@@ -84,17 +86,8 @@ class Conv(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """Returns [B, OH, OW, features] of `dtype` for x [B, H, W, I]."""
-        shape = (*self.kernel_size, x.shape[-1], self.features)
-        kernel = self.param("kernel", self.kernel_init, shape, jnp.float32)
-        kernel = spectral.normalized(self, kernel, self.spectral_norm)
-        y = convolution.conv(
-            x.astype(self.dtype),
-            kernel.astype(self.dtype),
-            strides=self.strides,
-            padding=self.padding,
-            implementation=self.implementation,
-        )
-        return add_bias(self, y)
+        convolve = functools.partial(convolution.conv, strides=self.strides, padding=self.padding)
+        return apply_kernel(self, convolve, x)
 
 
 class ConvTranspose(nn.Module):
@@ -113,7 +106,7 @@ class ConvTranspose(nn.Module):
         dtype: Dtype of the arithmetic and of the output.
         kernel_init: Initializer of the kernel. It sees a shape whose output axis is the third,
             which matters to initializers that scale by fan.
-        implementation: `"matmul"`, `"lax"`, or `"auto"`: matmul on CPU, lax elsewhere.
+        implementation: As `convolution.conv` takes it.
     """
 
     features: int
@@ -137,10 +130,29 @@ class ConvTranspose(nn.Module):
             padding=self.padding,
             implementation=self.implementation,
         )
-        return add_bias(self, y)
+        return _add_bias(self, y)
 
 
-def add_bias(module: Any, y: jax.Array) -> jax.Array:
+def apply_kernel(module: Any, convolve: Callable[..., jax.Array], x: jax.Array) -> jax.Array:
+    """What a convolution's module does: its kernel, normalized where it is to be, and its bias.
+
+    Args:
+        module: A module with the attributes of `Conv`, called from within its compact method.
+        convolve: `(x, kernel, implementation=...) -> images`, as `convolution.conv`.
+        x: Images [B, H, W, I].
+
+    Returns:
+        Images [B, OH, OW, features] of the module's dtype.
+    """
+    shape = (*module.kernel_size, x.shape[-1], module.features)
+    kernel = module.param("kernel", module.kernel_init, shape, jnp.float32)
+    kernel = spectral.normalized(module, kernel, module.spectral_norm)
+    dtype = module.dtype
+    y = convolve(x.astype(dtype), kernel.astype(dtype), implementation=module.implementation)
+    return _add_bias(module, y)
+
+
+def _add_bias(module: Any, y: jax.Array) -> jax.Array:
     """Adds a module's parameter `bias` to the last axis of y, if it is to have one."""
     if not module.use_bias:
         return y

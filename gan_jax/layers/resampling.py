@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from gan_jax.layers import convolution, geometry, spectral
-from gan_jax.layers.modules import add_bias, dcgan_init
+from gan_jax.layers.modules import apply_kernel, dcgan_init
 from gan_jax.layers.patches import pad_axis
 
 
@@ -136,7 +136,7 @@ class UpsampleConv(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """Returns [B, 2H, 2W, features] of `dtype` for x [B, H, W, I]."""
-        return _convolve(self, upsample_conv, x)
+        return apply_kernel(self, upsample_conv, x)
 
 
 class ConvPool(nn.Module):
@@ -157,13 +157,4 @@ class ConvPool(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """Returns [B, H / 2, W / 2, features] of `dtype` for x [B, H, W, I]."""
-        return _convolve(self, conv_pool, x)
-
-
-def _convolve(module, function, x):
-    shape = (*module.kernel_size, x.shape[-1], module.features)
-    kernel = module.param("kernel", module.kernel_init, shape, jnp.float32)
-    kernel = spectral.normalized(module, kernel, module.spectral_norm)
-    dtype = module.dtype
-    y = function(x.astype(dtype), kernel.astype(dtype), implementation=module.implementation)
-    return add_bias(module, y)
+        return apply_kernel(self, conv_pool, x)
