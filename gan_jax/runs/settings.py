@@ -24,6 +24,8 @@ from gan_jax.runs import schema
 # What reads no prepared data of tfds, and so no `config.data.dir`.
 WITHOUT_DIR = ("digits", "folder:")
 LARGEST_SIZE = 2**14
+# Steps of a call to an accelerator at most, where `steps_per_call` leaves it open.
+MOST_STEPS_PER_CALL = 50
 
 
 @dataclasses.dataclass(frozen=True)

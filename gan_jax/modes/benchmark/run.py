@@ -20,10 +20,9 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from gan_jax import core, data, telemetry
+from gan_jax import core, data, layers, telemetry
 from gan_jax.core import arithmetic
 from gan_jax.files import write_json_atomically
-from gan_jax.layers import convolution
 from gan_jax.modes.benchmark import peak
 from gan_jax.ranges import Range
 from gan_jax.runs import memory, outputs, settings
@@ -108,7 +107,7 @@ def make_case(config: ConfigDict, *, steps: int, streams: data.Streams | None = 
     one_device = set_up(_by_jit(config), streams=setup.streams)
     counted = chunk_function(one_device, one_device.experiment.phases[0])
     # The textbook's products, not those of a form that saves some.
-    with convolution.preferring("lax"):
+    with layers.preferring("lax"):
         operations = arithmetic.count(counted, state, inputs, resident)
     begin = time.perf_counter()
     program = compiled.lower(state, compiled.put_inputs(inputs), resident).compile()
@@ -275,7 +274,8 @@ def benchmark(
     )
     chosen = [_chosen(config, *choice) for choice in choices]
     streams = synthetic_data(config) if synthetic else None
-    steps = config.steps_per_call or (1 if jax.default_backend() == "cpu" else 50)
+    most = 1 if jax.default_backend() == "cpu" else settings.MOST_STEPS_PER_CALL
+    steps = config.steps_per_call or most
     cases = []
     for one in chosen:
         cases.append(make_case(one, steps=steps, streams=streams))

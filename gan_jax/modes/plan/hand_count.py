@@ -8,9 +8,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from gan_jax import core
+from gan_jax import core, layers
 from gan_jax.core import arithmetic
-from gan_jax.layers import platform
 from gan_jax.modes.plan.updates import count_update
 from gan_jax.runs import memory
 from gan_jax.runs.setup import Setup, chunk_function, prepare_function
@@ -93,7 +92,7 @@ def count_step(setup: Setup, phase: core.Phase, *, devices: int) -> dict[str, An
     state, inputs = state_of(phase), inputs_of(setup, phase, 1)
     resident = shapes_of(setup.feed(phase).resident_data())
     # The textbook's convolutions, not the forms that save multiplications on a CPU.
-    with platform.compiling_for("tpu"):
+    with layers.preferring("lax"):
         batch = _batch(setup, phase, state, inputs, resident)
         one_slice = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), batch)
         chunk = chunk_function(setup, phase, parallel="jit")

@@ -17,10 +17,8 @@ from gan_jax.modes.plan.hand_count import count_step, networks, state_of
 from gan_jax.modes.plan.roofline import roofline
 from gan_jax.modes.plan.table import compiled_table, networks_table, step_table
 from gan_jax.runs import memory, outputs
+from gan_jax.runs.settings import MOST_STEPS_PER_CALL
 from gan_jax.runs.setup import Setup
-
-# Steps of a call on an accelerator, where config.steps_per_call leaves it open.
-STEPS = 50
 
 
 def plan(
@@ -95,7 +93,7 @@ def _compile(
     setup: Setup, phases: list[dict[str, Any]], where: chips.Topology, devices: list[Any]
 ) -> None:
     """Adds to every phase what the compiler makes of it, and what the chips allow."""
-    steps = setup.config.steps_per_call or STEPS
+    steps = setup.config.steps_per_call or MOST_STEPS_PER_CALL
     for phase, found in zip(setup.experiment.phases, phases, strict=True):
         telemetry.say(f"compiling {steps} steps for {where.devices} devices; this takes minutes")
         found["compiled"] = compile_phase(setup, phase, where, devices, steps=steps)

@@ -13,7 +13,7 @@ import jax
 from ml_collections import ConfigDict
 
 from gan_jax import telemetry
-from gan_jax.modes.train.pace import MOST
+from gan_jax.runs.settings import MOST_STEPS_PER_CALL
 from gan_jax.runs.workdir import Workdir
 from gan_jax.untrusted import Anything, MapOf, read_json
 
@@ -67,7 +67,7 @@ def fix(config: ConfigDict, path: str | Path) -> None:
         _check_same(before, telemetry.environment())
     if platform != "cpu":
         # Programs of other lengths may differ in their last bits.
-        config.steps_per_call = config.steps_per_call or MOST
+        config.steps_per_call = config.steps_per_call or MOST_STEPS_PER_CALL
 
 
 def _check_same(before: dict[str, Any], now: dict[str, Any]) -> None:

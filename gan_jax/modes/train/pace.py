@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from gan_jax.core.processes import broadcast
+from gan_jax.runs.settings import MOST_STEPS_PER_CALL
 
 # A run is interrupted between two calls, of which two are under way: so long does one take that has
 # more than one step.
 SECONDS = 0.25
-# Steps per call at most, where config.steps_per_call leaves it open.
-MOST = 50
 
 
 class Pace:
@@ -63,5 +62,5 @@ class Pace:
 
 
 def fitting_size(seconds_per_step: float) -> int:
-    """Steps that take at most `SECONDS` together, from 1 to `MOST`."""
-    return max(1, min(MOST, int(SECONDS / seconds_per_step)))
+    """Steps that take at most `SECONDS` together, from 1 to `MOST_STEPS_PER_CALL`."""
+    return max(1, min(MOST_STEPS_PER_CALL, int(SECONDS / seconds_per_step)))
