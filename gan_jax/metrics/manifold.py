@@ -101,18 +101,8 @@ def precision_recall(
     real, fake = _checked(real, fake, neighbors)
     _more_than(fake, neighbors, "fake")
     reals, fakes = _points.points_of(real, fake)
-    surface = _surface(reals, fakes)
     known = _distances(real, neighbors, real_distances)
-    precision = _reach(reals, known, neighbors) + surface
-    recall = _reach(fakes, neighbor_distances(fake, neighbors), neighbors) + surface
-    in_real, in_fake = _balls.count(
-        reals,
-        fakes,
-        [
-            Balls(precision, of_rows=True, open=False, per_row=False),
-            Balls(recall, of_rows=False, open=False, per_row=True),
-        ],
-    )
+    in_real, in_fake = _balls.count(reals, fakes, _closed_balls(reals, fakes, known, neighbors))
     return PrecisionRecall(_share(in_real), _share(in_fake))
 
 
@@ -148,8 +138,7 @@ def density_coverage(
     real, fake = _checked(real, fake, neighbors)
     reals, fakes = _points.points_of(real, fake)
     known = _distances(real, neighbors, real_distances)
-    reach = _reach(reals, known, neighbors) - _surface(reals, fakes)
-    (inside,) = _balls.count(reals, fakes, [Balls(reach, of_rows=True, open=True, per_row=True)])
+    (inside,) = _balls.count(reals, fakes, [_open_balls(reals, fakes, known, neighbors)])
     return DensityCoverage(_density(inside, neighbors, fake), _share(inside))
 
 
@@ -185,21 +174,12 @@ def manifold_scores(
         real, fake = _checked(real, fake, neighbors)
     _more_than(fake, precision_neighbors, "fake")
     reals, fakes = _points.points_of(real, fake)
-    surface = _surface(reals, fakes)
     known = _distances(real, most, real_distances)
-    of_fakes = neighbor_distances(fake, precision_neighbors)
-    precision = _reach(reals, known, precision_neighbors) + surface
-    recall = _reach(fakes, of_fakes, precision_neighbors) + surface
-    density = _reach(reals, known, density_neighbors) - surface
-    in_real, in_fake, inside = _balls.count(
-        reals,
-        fakes,
-        [
-            Balls(precision, of_rows=True, open=False, per_row=False),
-            Balls(recall, of_rows=False, open=False, per_row=True),
-            Balls(density, of_rows=True, open=True, per_row=True),
-        ],
-    )
+    balls = [
+        *_closed_balls(reals, fakes, known, precision_neighbors),
+        _open_balls(reals, fakes, known, density_neighbors),
+    ]
+    in_real, in_fake, inside = _balls.count(reals, fakes, balls)
     return ManifoldScores(
         _share(in_real), _share(in_fake), _density(inside, density_neighbors, fake), _share(inside)
     )
@@ -231,6 +211,26 @@ def _distances(real: NDArray, neighbors: int, known: ArrayLike | None) -> NDArra
             f"real_distances must be [{len(real)}, {neighbors} or more], not {list(known.shape)}"
         )
     return known
+
+
+def _closed_balls(
+    reals: Points, fakes: Points, known: NDArray[np.float64], neighbors: int
+) -> list[Balls]:
+    """Those of precision, about real samples, and of recall, about generated ones."""
+    surface = _surface(reals, fakes)
+    of_fakes = neighbor_distances(fakes.features, neighbors)
+    precision = _reach(reals, known, neighbors) + surface
+    recall = _reach(fakes, of_fakes, neighbors) + surface
+    return [
+        Balls(precision, of_rows=True, open=False, per_row=False),
+        Balls(recall, of_rows=False, open=False, per_row=True),
+    ]
+
+
+def _open_balls(reals: Points, fakes: Points, known: NDArray[np.float64], neighbors: int) -> Balls:
+    """Those of density and coverage, about real samples."""
+    reach = _reach(reals, known, neighbors) - _surface(reals, fakes)
+    return Balls(reach, of_rows=True, open=True, per_row=True)
 
 
 def _reach(points: Points, distances: NDArray[np.float64], neighbors: int) -> NDArray[np.float64]:
