@@ -84,7 +84,7 @@ def conv(
         implementation: `"matmul"`, `"winograd"`, `"lax"`, or `"auto"`: the fastest one here, by
             measurement.
         tile: Of Winograd's form, the outputs per tile (MH, MW), 2 or 4 each; by default 4
-            where that takes fewer products and there are many tiles.
+            where that takes less time by the count of `winograd.choose_tile`.
 
     Returns:
         Images [B, OH, OW, O] of x's dtype, accumulated in float32 for bfloat16 input, where
@@ -134,7 +134,7 @@ def conv_transpose(
         implementation: `"matmul"`, `"winograd"`, `"lax"`, or `"auto"`: the fastest one here, by
             measurement.
         tile: Of Winograd's form, the inputs per tile (MH, MW), 2 or 4 each; by default 4
-            where that takes fewer products and there are many tiles.
+            where that takes less time by the count of `winograd.choose_tile`.
 
     Returns:
         Images [B, OH, OW, O] of x's dtype, accumulated in float32 for bfloat16 input, where

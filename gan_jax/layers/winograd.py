@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -38,8 +39,9 @@ from jax import lax
 from gan_jax.layers.minimal_filters import TAPS, TILES, Filter, minimal_filter
 from gan_jax.layers.patches import pad_axis
 
-# Of tiles larger than 2x2; by measurement on both sides, see `benchmarks/convolution_forms.py`.
-_FEWEST_TILES = 64
+# What it takes to transform a kernel, as a number of tiles whose products take as long; by
+# measurement, see `benchmarks/convolution_forms.py`.
+_KERNEL_TILES = 48
 
 _Pair = tuple[int, int]
 
@@ -50,26 +52,24 @@ def has_form(window: _Pair, strides: _Pair) -> bool:
 
 
 def choose_tile(batch: int, size: _Pair, taps: _Pair) -> _Pair:
-    """The tile (MH, MW) that was measured to be fastest on a CPU.
+    """The tile (MH, MW) that should be the fastest one on a CPU.
 
-    On each axis it is the one of fewest products, but with few tiles there is more to transform in
-    the kernel than to save in the products.
+    A larger tile needs fewer products, and more of them per tile, for each of which the kernel is
+    transformed: of few tiles small ones are faster. The largest of equals is taken.
 
     Args:
         batch: Images.
         size: The output (H, W) of a convolution, or the input of a transposed one.
         taps: (r, r) of both axes.
     """
-    height, width = (
-        min(TILES, key=functools.partial(_products_along, length=length, taps=r))
-        for length, r in zip(size, taps, strict=True)
-    )
-    tiles = batch * -(-size[0] // height) * -(-size[1] // width)
-    return (height, width) if tiles >= _FEWEST_TILES else (2, 2)
 
+    def cost(tile: Sequence[int]) -> int:
+        tiles = batch * math.prod(-(-n // m) for n, m in zip(size, tile, strict=True))
+        products = math.prod(m + r - 1 for m, r in zip(tile, taps, strict=True))
+        return products * (tiles + _KERNEL_TILES)
 
-def _products_along(tile: int, length: int, taps: int) -> int:
-    return -(-length // tile) * (tile + taps - 1)
+    height, width = min(itertools.product(reversed(TILES), repeat=2), key=cost)
+    return height, width
 
 
 def conv(
