@@ -206,6 +206,7 @@ def _pair(settings: Settings, shape: tuple[int, ...], num_classes: int, run: Run
         image_shape=(shape[0], shape[1], shape[2]),
         latent_dim=settings.latent_dim,
         num_classes=num_classes,
+        per_image=chosen.normalization == "none" and not chosen.minibatch_discrimination,
     )
 
 

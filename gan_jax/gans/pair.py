@@ -31,6 +31,8 @@ class Pair:
       image_shape: (H, W, C).
       latent_dim: Length of a latent.
       num_classes: 0 for an unconditional game.
+      per_image: Whether the discriminator's logit of an image is the same whatever other images
+        are in the batch. Real and generated images then go through it in one batch.
     """
 
     generator: Net
@@ -38,6 +40,7 @@ class Pair:
     image_shape: tuple[int, int, int]
     latent_dim: int
     num_classes: int
+    per_image: bool = False
 
     def init(self, key: jax.Array) -> Networks:
         """Initializes both networks."""
@@ -73,6 +76,23 @@ class Pair:
             show=features,
         )
         return applied.out, applied.variables, applied.shown.get("features")
+
+    def compare(self, params, variables, real, fake, labels, key):
+        """Logits [B] each of real and generated images in training, and the collections.
+
+        A discriminator that sees each image alone takes both in one batch, which is faster; any
+        other one the real images first, and then the generated ones with what it kept.
+        """
+        if self.per_image:
+            images = jnp.concatenate([real, fake])
+            labels = None if labels is None else jnp.concatenate([labels, labels])
+            both, own, _ = self.discriminate(params, variables, images, labels, key)
+            return *jnp.split(both, 2), own
+        real_key, fake_key = jax.random.split(key)
+        real_logits, own, _ = self.discriminate(params, variables, real, labels, real_key)
+        variables = {**variables, "discriminator": own}
+        fake_logits, own, _ = self.discriminate(params, variables, fake, labels, fake_key)
+        return real_logits, fake_logits, own
 
     def critic(self, params, variables, labels, key) -> Callable[[jax.Array], jax.Array]:
         """The discriminator as a float32 function `images -> logits` for the penalties."""

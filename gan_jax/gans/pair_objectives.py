@@ -60,12 +60,10 @@ def discriminator_objective(
     def objective(params: Any, context: Context) -> tuple[jax.Array, Aux]:
         batch, variables = context.batch, context.variables
         real, labels = batch["image"], pair.labels(batch)
-        real_key, fake_key, penalty_key, dropout_key = jax.random.split(context.key, 4)
+        key, penalty_key, dropout_key = jax.random.split(context.key, 3)
         fake, _ = pair.generate(params, variables, batch["latent"], labels)
         fake = jax.lax.stop_gradient(fake)
-        real_logits, own, _ = pair.discriminate(params, variables, real, labels, real_key)
-        variables = {**variables, "discriminator": own}
-        fake_logits, own, _ = pair.discriminate(params, variables, fake, labels, fake_key)
+        real_logits, fake_logits, own = pair.compare(params, variables, real, fake, labels, key)
         variables = {**variables, "discriminator": own}
         value = loss.discriminator(real_logits, fake_logits)
         metrics = summaries(loss_name, real=real_logits)

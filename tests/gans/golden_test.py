@@ -287,7 +287,7 @@ CASES = {
         },
     ),
     "penalty with target 0, rmsprop": Case(
-        "hinge_cifar10",
+        "lsgan_cifar10",
         {
             "network": "mlp",
             "penalty.name": "gradient_penalty",
