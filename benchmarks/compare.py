@@ -38,7 +38,7 @@ def applicable_variants(device: str) -> list[str]:
     return [
         name
         for name, variant in TORCH_VARIANTS.items()
-        if device == "cuda" or not variant.cuda_graph
+        if not (variant.default_allocator if device == "cuda" else variant.cuda_graph)
     ]
 
 
@@ -112,7 +112,8 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         parser.error(f"--data {options.data} is not a file")
     unfit = set(options.variants or ()) - set(applicable_variants(options.device))
     if unfit:
-        parser.error(f"--variants {','.join(sorted(unfit))} needs --device cuda")
+        needed = "cpu" if options.device == "cuda" else "cuda"
+        parser.error(f"--variants {','.join(sorted(unfit))} needs --device {needed}")
     return options
 
 

@@ -177,9 +177,16 @@ class TestArguments:
         assert {one.width for one in (dcgan, wgan_gp, sngan)} == {0.25}
         assert {one.max_isa for one in (dcgan, wgan_gp, sngan)} == {"avx2"}
 
-    def test_cuda_graphs_only_on_cuda(self):
-        assert "cuda_graphs" not in compare.applicable_variants("cpu")
-        assert compare.applicable_variants("cuda") == list(worker_protocol.TORCH_VARIANTS)
+    def test_cuda_graphs_only_on_cuda_and_the_allocator_on_a_cpu(self):
+        on_cpu, on_cuda = map(compare.applicable_variants, ("cpu", "cuda"))
+        assert set(on_cpu) | set(on_cuda) == set(worker_protocol.TORCH_VARIANTS)
+        assert "cuda_graphs" in set(on_cuda) - set(on_cpu)
+        assert set(on_cpu) - set(on_cuda) == {
+            "eager_default_allocator",
+            "channels_last_default_allocator",
+        }
+        assert settings(variant="eager_default_allocator").has_default_allocator
+        assert not settings(variant="eager").has_default_allocator
 
     def test_settings_survive_the_command_line(self):
         before = settings(variant="compile", seed=3)
