@@ -162,10 +162,8 @@ def describe_protocol(protocol: Mapping[str, Any]) -> str:
     """Counts, data, extractor, weights and the metrics' settings in a phrase."""
     parts = [
         f"{protocol['fake_count']:,} generated{_kind(protocol)} against "
-        f"{protocol['real_count']:,} real images of {_size(protocol['real_shape'])} of "
-        f"{_data(protocol)}",
-        f"{protocol['extractor_title']}, {protocol['resize']}, weights "
-        f"{protocol['weights_sha256'][:8]}",
+        f"{protocol['real_count']:,} real images{_of_what(protocol)}",
+        _extractor(protocol),
     ]
     if "weights" in protocol:
         precision = "" if protocol["precision"] == "float32" else f" in {protocol['precision']}"
@@ -185,6 +183,23 @@ def _kind(protocol: Mapping[str, Any]) -> str:
     if protocol["fake_shape"][:2] != protocol["real_shape"][:2]:
         return f" ({_size(protocol['fake_shape'])})"
     return ""
+
+
+def _of_what(protocol: Mapping[str, Any]) -> str:
+    """Which real images they are."""
+    if "real_source" in protocol:
+        return f" ({protocol['real_source']})"
+    return f" of {_size(protocol['real_shape'])} of {_data(protocol)}"
+
+
+def _extractor(protocol: Mapping[str, Any]) -> str:
+    """The extractor; its weights, where it was used here."""
+    if "weights_sha256" not in protocol:
+        return protocol["extractor_title"]
+    return (
+        f"{protocol['extractor_title']}, {protocol['resize']}, weights "
+        f"{protocol['weights_sha256'][:8]}"
+    )
 
 
 def _size(shape: Sequence[int]) -> str:

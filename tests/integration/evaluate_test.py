@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan_jax import telemetry
+from gan_jax import metrics, telemetry
 from gan_jax.checkpoint import Checkpointer
 from gan_jax.evaluation import features, samples
 from gan_jax.metrics import extractor as extractors
@@ -211,6 +211,47 @@ def test_ready_features_have_the_scores_of_their_images(command_line, tmp_path, 
         scores.append(result["scores"])
     assert scores[1] == pytest.approx(scores[0], rel=1e-6)
     assert {k: v for k, v in scores[1].items() if "inception_score" not in k} == scores[2]
+
+
+def test_ready_features_are_scored_against_ready_features(command_line, tmp_path):
+    rng = np.random.default_rng(0)
+    fake, real = rng.normal(size=(40, 6)), rng.normal(0.1, 1.0, (50, 6))
+    np.savez(tmp_path / "fake.npz", features=fake, logits=rng.normal(size=(40, 3)))
+    np.savez(tmp_path / "real.npz", features=real)
+    files = [
+        f"--{n}={tmp_path / f}.npz" for n, f in (("features", "fake"), ("real_features", "real"))
+    ]
+    outcome = command_line("--mode=evaluate", *files, f"--json={tmp_path / 'scores.json'}")
+    assert outcome.status == 0, outcome.err
+    (result,) = json.loads((tmp_path / "scores.json").read_text())
+    fid = metrics.frechet_inception_distance(real.astype(np.float32), fake.astype(np.float32))
+    assert result["scores"]["fid_given_features"] == pytest.approx(fid)
+    for name, value in metrics.manifold_scores(real, fake)._asdict().items():
+        assert result["scores"][f"{name}_given_features"] == pytest.approx(value)
+    assert "40 generated (fake.npz) against 50 real images (real.npz); given" in result["line"]
+
+
+@pytest.mark.parametrize(
+    ("real", "options", "parts"),
+    [
+        (np.ones((9, 6)), ("--num_real=5",), ["--num_real has no effect with --real_features"]),
+        (np.ones((9, 5)), (), ["6 numbers per image and --real_features 5"]),
+        (np.ones((9, 6)), ("--metrics=inception_score",), ["needs an array logits"]),
+        (np.ones((2, 6)), ("--metrics=kid",), ["kid needs at least 4 real images, not 2"]),
+        (None, (), ["there is no"]),
+        (np.ones((9, 6)), ("--features=",), ["--real_features needs --features"]),
+    ],
+)
+def test_real_features_that_do_not_fit_are_refused(command_line, tmp_path, real, options, parts):
+    np.savez(tmp_path / "fake.npz", features=np.ones((9, 6)))
+    if real is not None:
+        np.savez(tmp_path / "real.npz", features=real)
+    outcome = command_line(
+        "--mode=evaluate",
+        f"--real_features={tmp_path / 'real.npz'}",
+        *(() if "--features=" in options else (f"--features={tmp_path / 'fake.npz'}", *options)),
+    )
+    assert_one_error(outcome, *parts)
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,9 @@ class Flags:
     features: Annotated[
         str | None, "An .npz of ready features instead: arrays features and, if wanted, logits."
     ] = None
+    real_features: Annotated[
+        str | None, "An .npz of the real images' features, for --features; no data set is needed."
+    ] = None
     checkpoints: Annotated[
         str, "all, best, 100,200 (steps) or 100:2000 (a range); the newest by default."
     ] = ""
@@ -62,6 +65,9 @@ def main(flags: Flags) -> int:
                     f"--{name} is of generated images, and --{given} are there already"
                 )
     options = {"names": flags.metrics} if flags.metrics else {}
+    if flags.real_features is not None:
+        _compare_features(flags, flags.real_features, options)
+        return 0
     kept_programs()(evaluate_run)(
         flags.workdir,
         config=flags.config,
@@ -83,3 +89,17 @@ def main(flags: Flags) -> int:
         **options,
     )
     return 0
+
+
+def _compare_features(flags: Flags, real: str, options: dict[str, tuple[str, ...]]) -> None:
+    from gan_jax.modes.evaluate.two_files import compare_features
+
+    if flags.features is None:
+        raise ValueError("--real_features needs --features, which are compared with them")
+    read = ("features", "real_features", "metrics", "json")
+    for field in dataclasses.fields(Flags):
+        if field.name not in read and getattr(flags, field.name) != field.default:
+            raise ValueError(
+                f"--{field.name} has no effect with --real_features: both sides are in files"
+            )
+    compare_features(flags.features, real, json_path=flags.json, **options)
