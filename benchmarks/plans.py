@@ -89,6 +89,26 @@ def memory_table(entries: Sequence[dict[str, Any]]) -> list[str]:
     return lines
 
 
+def _where_gradients_are_larger(entries: Sequence[dict[str, Any]]) -> list[str]:
+    """Why temporaries exceed twice the activations, where they do: a line for each."""
+    lines = []
+    for entry in entries:
+        largest = max(
+            (one["bytes"] for one in entry["networks"] if one["collection"] == "params"), default=0
+        )
+        for phase in entry["phases"]:
+            temporaries = phase["compiled"]["temporaries"]
+            activations = phase["step"]["memory"]["activations"]
+            if temporaries > 2 * activations:
+                lines += [
+                    f"{' '.join(case_of(entry))}: temporaries hold gradients too, and those of its "
+                    f"largest network are {largest / _MIB:.1f} MiB. Of these and the activations "
+                    f"together they are {temporaries / (activations + largest):.2f}.",
+                    "",
+                ]
+    return lines
+
+
 _STATE = ("parameters", "other collections", "optimizers", "averages", "memory of the game")
 
 
@@ -154,6 +174,7 @@ def page(entries: Sequence[dict[str, Any]]) -> str:
             *_MEMORY,
             *memory_table(entries),
             "",
+            *_where_gradients_are_larger(entries),
             "## A step of a chip",
             *_STEP,
             *step_table(entries),

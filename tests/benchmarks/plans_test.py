@@ -72,6 +72,12 @@ def test_the_page_says_what_was_compiled(tmp_path, monkeypatch):
     ]
     assert any("Not compiled yet: " in line and "dcgan_cifar10 v5e:2x2" in line for line in lines)
     assert not any("were compiled before" in line for line in lines)
+    assert "temporaries hold gradients too" not in "\n".join(lines)
+    entries[0]["phases"][0]["compiled"]["temporaries"] = 150 * MIB
+    entries[0]["networks"] = [{"network": "a", "collection": "params", "bytes": 100 * MIB}]
+    assert "network are 100.0 MiB. Of these and the activations together they are 1.00." in (
+        plans.page(entries)
+    )
     entries[0]["phases"][0]["step"]["precisions"] = {"float32 default": 1.0}
     assert "were compiled before" in plans.page(entries)
     assert any("| 2 all-gather |" in line for line in lines if line.startswith("| two |"))
