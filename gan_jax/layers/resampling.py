@@ -19,7 +19,12 @@ from gan_jax.layers.patches import pad_axis
 
 
 def upsample_nearest(x: jax.Array) -> jax.Array:
-    """Repeats every pixel in a square of two by two: [B, H, W, C] to [B, 2H, 2W, C]."""
+    """Repeats every pixel in a square of two by two: [B, H, W, C] to [B, 2H, 2W, C].
+
+    Raises:
+        ValueError: x is no batch of images.
+    """
+    _check_rank("upsample_nearest", x)
     batch, height, width, channels = x.shape
     x = jnp.broadcast_to(x[:, :, None, :, None, :], (batch, height, 2, width, 2, channels))
     return x.reshape(batch, 2 * height, 2 * width, channels)
@@ -29,11 +34,19 @@ def average_pool(x: jax.Array) -> jax.Array:
     """Means over squares of two by two: [B, H, W, C] to [B, H / 2, W / 2, C], of x's dtype.
 
     Raises:
-        ValueError: H or W is odd.
+        ValueError: H or W is odd, or x is no batch of images.
     """
+    _check_rank("average_pool", x)
     _check_even("average_pool", x)
     batch, height, width, channels = x.shape
     return x.reshape(batch, height // 2, 2, width // 2, 2, channels).mean((2, 4))
+
+
+def _check_rank(name: str, x: jax.Array, kernel: jax.Array | None = None) -> None:
+    if x.ndim != 4:
+        raise ValueError(f"{name}: images must be [B, H, W, C], not of shape {x.shape}")
+    if kernel is not None and kernel.ndim != 4:
+        raise ValueError(f"{name}: the kernel must be [KH, KW, I, O], not of shape {kernel.shape}")
 
 
 def _check_even(name: str, x: jax.Array) -> None:
@@ -54,7 +67,11 @@ def upsample_conv(
 
     Returns:
         Images [B, 2H, 2W, O] of x's dtype.
+
+    Raises:
+        ValueError: The shapes, dtypes and implementation do not fit.
     """
+    _check_rank("upsample_conv", x, kernel)
     if kernel.shape[:2] == (1, 1):
         return upsample_nearest(convolution.conv(x, kernel, implementation=implementation))
     if not _is_odd(kernel):
@@ -80,8 +97,9 @@ def conv_pool(
         Images [B, H / 2, W / 2, O] of x's dtype.
 
     Raises:
-        ValueError: H or W is odd.
+        ValueError: H or W is odd, or the shapes, dtypes and implementation do not fit.
     """
+    _check_rank("conv_pool", x, kernel)
     _check_even("conv_pool", x)
     if kernel.shape[:2] == (1, 1):
         return convolution.conv(average_pool(x), kernel, implementation=implementation)

@@ -14,6 +14,7 @@ import functools
 import hashlib
 import os
 import platform
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -65,13 +66,20 @@ def kept_programs(enabled: bool = True) -> Iterator[None]:
     settings: dict[str, str | float] = {"jax_compilation_cache_dir": str(folder)}
     if "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS" not in os.environ:
         settings["jax_persistent_cache_min_compile_time_secs"] = LEAST_SECONDS
-    most = jax.config.jax_compilation_cache_max_size
-    programs = Programs(folder, max_bytes=MAX_BYTES if most < 0 else most, warn=_warn)
+    programs = Programs(folder, max_bytes=_most_bytes(), warn=_warn)
     with _used_by_jax(programs) as used:
         if not used:
             _warn("this version of JAX keeps them in another way")
         with _settings(**settings if used else {}):
             yield
+
+
+def _most_bytes() -> int:
+    """What JAX was told, of which -1 is no limit; ours where it was told nothing."""
+    most = jax.config.jax_compilation_cache_max_size
+    if most >= 0:
+        return most
+    return sys.maxsize if "JAX_COMPILATION_CACHE_MAX_SIZE" in os.environ else MAX_BYTES
 
 
 def _warn(reason: str) -> None:

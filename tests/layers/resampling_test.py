@@ -32,6 +32,15 @@ def test_upsampling_repeats_and_pooling_averages():
     np.testing.assert_allclose(layers.average_pool(layers.upsample_nearest(X)), X, atol=1e-6)
 
 
+@pytest.mark.parametrize("operation", [layers.upsample_conv, layers.conv_pool])
+def test_what_is_no_batch_of_images_is_refused(operation):
+    kernel = jnp.zeros((3, 3, 2, 2))
+    with pytest.raises(ValueError, match=r"images must be \[B, H, W, C\]"):
+        operation(jnp.zeros((4, 4, 2)), kernel)
+    with pytest.raises(ValueError, match="the kernel must be"):
+        operation(jnp.zeros((1, 4, 4, 2)), kernel[0])
+
+
 def test_an_odd_size_has_no_squares():
     with pytest.raises(ValueError, match="average_pool: height and width must be even, not 4x5"):
         layers.average_pool(X[:, :, :5])

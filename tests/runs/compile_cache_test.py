@@ -1,6 +1,7 @@
 """Compiled programs are kept: a second start reads them, and nothing goes wrong where it cannot."""
 
 import collections
+import sys
 
 import jax
 import numpy as np
@@ -65,6 +66,18 @@ def test_a_damaged_program_is_compiled_anew(folder):
     with compile_cache.kept_programs():
         assert compile_again()["cache_misses"] == 1
         assert compile_again()["cache_hits"] == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "configured", "most"),
+    [(None, -1, compile_cache.MAX_BYTES), ("-1", -1, sys.maxsize), ("100", 100, 100)],
+)
+def test_what_may_be_kept_is_jaxs_limit_or_ours(monkeypatch, given, configured, most):
+    monkeypatch.delenv("JAX_COMPILATION_CACHE_MAX_SIZE", raising=False)
+    if given is not None:
+        monkeypatch.setenv("JAX_COMPILATION_CACHE_MAX_SIZE", given)
+    with compile_cache._settings(jax_compilation_cache_max_size=configured):
+        assert compile_cache._most_bytes() == most
 
 
 def test_the_user_chooses_the_folder_by_jaxs_variable(folder, tmp_path, monkeypatch):
