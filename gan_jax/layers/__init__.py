@@ -1,5 +1,7 @@
 """Building blocks of the networks: convolutions fast on every platform, residual blocks, norms."""
 
+from gan_jax.layers.attention import SelfAttention
+from gan_jax.layers.conditioning import ConditionalBatchNorm, Projection
 from gan_jax.layers.convolution import Implementation, conv, conv_transpose, preferring
 from gan_jax.layers.embedding import LabelEmbedding
 from gan_jax.layers.geometry import (
@@ -33,6 +35,7 @@ from gan_jax.layers.spectral import SpectralNorm, spectral_normalize
 
 __all__ = [
     "SPECTRAL",
+    "ConditionalBatchNorm",
     "Conv",
     "ConvPool",
     "ConvTranspose",
@@ -44,6 +47,8 @@ __all__ = [
     "MinibatchDiscrimination",
     "Normalization",
     "Padding",
+    "Projection",
+    "SelfAttention",
     "SpectralNorm",
     "UpBlock",
     "UpsampleConv",

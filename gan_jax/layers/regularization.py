@@ -16,6 +16,8 @@ def batch_norm(
     dtype: Any = jnp.float32,
     axis_name: str | None = None,
     epsilon: float = 1e-5,
+    momentum: float = 0.9,
+    affine: bool = True,
 ) -> nn.BatchNorm:
     """Builds a batch normalization over all axes but the last (Ioffe and Szegedy 2015).
 
@@ -31,14 +33,19 @@ def batch_norm(
         dtype: Dtype of the output.
         axis_name: Name of the pmap axis over which batch statistics are averaged, if any.
         epsilon: Added to the variance; by default PyTorch's.
+        momentum: Share of the running statistics that an update keeps. With 0 they are those of the
+            last batch.
+        affine: Whether there are a scale and a bias.
     """
     return nn.BatchNorm(
         use_running_average=not train,
-        momentum=0.9,
+        momentum=momentum,
         epsilon=epsilon,
         dtype=dtype,
         axis_name=axis_name,
         use_fast_variance=False,
+        use_scale=affine,
+        use_bias=affine,
     )
 
 
