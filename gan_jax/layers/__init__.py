@@ -1,7 +1,7 @@
 """Building blocks of the networks: convolutions fast on every platform, residual blocks, norms."""
 
 from gan_jax.layers.attention import SelfAttention
-from gan_jax.layers.conditioning import ConditionalBatchNorm, Projection
+from gan_jax.layers.conditioning import ConditionalBatchNorm, Conditioning, Projection
 from gan_jax.layers.convolution import Implementation, conv, conv_transpose, preferring
 from gan_jax.layers.embedding import LabelEmbedding
 from gan_jax.layers.geometry import (
@@ -19,6 +19,7 @@ from gan_jax.layers.modules import (
     dcgan_init,
     glorot_init,
     he_init,
+    orthogonal_init,
 )
 from gan_jax.layers.regularization import Dropout, Normalization, batch_norm
 from gan_jax.layers.resampling import (
@@ -36,6 +37,7 @@ from gan_jax.layers.spectral import SpectralNorm, spectral_normalize
 __all__ = [
     "SPECTRAL",
     "ConditionalBatchNorm",
+    "Conditioning",
     "Conv",
     "ConvPool",
     "ConvTranspose",
@@ -64,6 +66,7 @@ __all__ = [
     "dcgan_init",
     "glorot_init",
     "he_init",
+    "orthogonal_init",
     "preferring",
     "spectral_normalize",
     "upsample_conv",

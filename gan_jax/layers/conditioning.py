@@ -1,6 +1,6 @@
 """What conditions a network on the label: normalization by class, and projection."""
 
-from typing import Any
+from typing import Any, Literal
 
 import flax.linen as nn
 import jax
@@ -10,6 +10,9 @@ from gan_jax.layers import spectral
 from gan_jax.layers.embedding import LabelEmbedding
 from gan_jax.layers.modules import glorot_init
 from gan_jax.layers.regularization import batch_norm
+
+# Of a discriminator on the label.
+Conditioning = Literal["concat", "projection"]
 
 
 class ConditionalBatchNorm(nn.Module):

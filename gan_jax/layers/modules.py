@@ -16,6 +16,8 @@ dcgan_init = nn.initializers.normal(0.02)
 # Keeps the size of activations from layer to layer without normalization (He et al. 2015,
 # arXiv:1502.01852).
 he_init = nn.initializers.variance_scaling(2.0, "fan_in", "normal")
+# Rows and columns of equal length at right angles (Saxe et al. 2014, arXiv:1312.6120).
+orthogonal_init = nn.initializers.orthogonal()
 
 
 def glorot_init(*, gain: float = 1.0) -> nn.initializers.Initializer:

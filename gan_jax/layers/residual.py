@@ -34,6 +34,7 @@ class UpBlock(nn.Module):
         dtype: Dtype of the arithmetic and of the output.
         implementation: As `Conv` has it.
         spectral_norm: How the kernels are normalized; None for not at all.
+        kernel_init: Initializer of all kernels; None for Glorot's, as above.
     """
 
     features: int
@@ -41,16 +42,16 @@ class UpBlock(nn.Module):
     dtype: Any = jnp.float32
     implementation: convolution.Implementation = "auto"
     spectral_norm: spectral.SpectralNorm | None = None
+    kernel_init: nn.initializers.Initializer | None = None
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """Returns [B, 2H, 2W, features] of `dtype` for x [B, H, W, I]."""
-        common = _common(self)
-        shortcut = upsample_nearest(_conv_1x1(self.features, common)(x))
+        shortcut = upsample_nearest(_conv_1x1(self, self.features)(x))
         x = nn.relu(self.norm()(x))
-        x = UpsampleConv(self.features, kernel_init=_main_init, **common)(x)
+        x = UpsampleConv(self.features, **_main(self))(x)
         x = nn.relu(self.norm()(x))
-        return _conv_3x3(self.features, common)(x) + shortcut
+        return _conv_3x3(self, self.features)(x) + shortcut
 
 
 class DownBlock(nn.Module):
@@ -69,6 +70,7 @@ class DownBlock(nn.Module):
         dtype: Dtype of the arithmetic and of the output.
         implementation: As `Conv` has it.
         spectral_norm: How the kernels are normalized; None for not at all.
+        kernel_init: Initializer of all kernels; None for Glorot's, as above.
     """
 
     features: int
@@ -78,6 +80,7 @@ class DownBlock(nn.Module):
     dtype: Any = jnp.float32
     implementation: convolution.Implementation = "auto"
     spectral_norm: spectral.SpectralNorm | None = None
+    kernel_init: nn.initializers.Initializer | None = None
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -86,18 +89,21 @@ class DownBlock(nn.Module):
         Args:
             x: Images [B, H, W, I]; H and W are even where they are halved.
         """
-        common = _common(self)
         shortcut = average_pool(x) if self.downsample else x
         if self.downsample or x.shape[-1] != self.features:
-            shortcut = _conv_1x1(self.features, common)(shortcut)
+            shortcut = _conv_1x1(self, self.features)(shortcut)
         hidden = x.shape[-1] if self.hidden is None else self.hidden
         x = nn.relu(x) if self.activate_input else x
-        x = nn.relu(_conv_3x3(hidden, common)(x))
+        x = nn.relu(_conv_3x3(self, hidden)(x))
         if self.downsample:
-            x = ConvPool(self.features, kernel_init=_main_init, **common)(x)
+            x = ConvPool(self.features, **_main(self))(x)
         else:
-            x = _conv_3x3(self.features, common)(x)
+            x = _conv_3x3(self, self.features)(x)
         return x + shortcut
+
+
+def _main(module):
+    return {"kernel_init": module.kernel_init or _main_init, **_common(module)}
 
 
 def _common(module):
@@ -108,9 +114,10 @@ def _common(module):
     }
 
 
-def _conv_3x3(features, common):
-    return Conv(features, kernel_size=(3, 3), strides=(1, 1), kernel_init=_main_init, **common)
+def _conv_3x3(module, features):
+    return Conv(features, kernel_size=(3, 3), strides=(1, 1), **_main(module))
 
 
-def _conv_1x1(features, common):
-    return Conv(features, kernel_size=(1, 1), strides=(1, 1), kernel_init=_shortcut_init, **common)
+def _conv_1x1(module, features):
+    init = module.kernel_init or _shortcut_init
+    return Conv(features, kernel_size=(1, 1), strides=(1, 1), kernel_init=init, **_common(module))

@@ -11,6 +11,10 @@ or critic, maps images to float32 logits [B]. Both take `train` by keyword.
     dcgan_radford   as Radford et al.: convolutions only, batch normalization in both
     resnet          SNGAN's residual blocks: 256 channels, batch normalization / 128, spectral
                     normalization, a sum over pixels
+    sagan           the same with SAGAN's constants, for attention and two normalizations
+    biggan          the same with BigGAN's: 256 channels in both, N(0, 0.02)
+    sndcgan         SNGAN's "standard CNN": that of dcgan_8x8 but 4x4 at first / 64 to 512, a 3x3
+                    convolution at each size
 """
 
 import functools
@@ -24,6 +28,7 @@ from gan_jax.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from gan_jax.networks.inputs import INITIALIZERS
 from gan_jax.networks.mlp import MLPDiscriminator, MLPGenerator
 from gan_jax.networks.resnet import ResNetDiscriminator, ResNetGenerator
+from gan_jax.networks.sndcgan import SNDCGANDiscriminator
 
 GENERATORS: Mapping[str, Callable[..., nn.Module]] = {
     "mlp": MLPGenerator,
@@ -37,6 +42,17 @@ GENERATORS: Mapping[str, Callable[..., nn.Module]] = {
         DCGANGenerator, features=128, base_size=4, projection="conv"
     ),
     "resnet": ResNetGenerator,
+    "sagan": functools.partial(ResNetGenerator, batch_norm_epsilon=1e-5),
+    "biggan": functools.partial(
+        ResNetGenerator,
+        initializer="dcgan",
+        batch_norm_epsilon=1e-5,
+        class_deviation=0.02,
+        spectral_epsilon=1e-8,
+    ),
+    "sndcgan": functools.partial(
+        DCGANGenerator, features=64, base_size=4, projection="dense", output_kernel=3
+    ),
 }
 DISCRIMINATORS: Mapping[str, Callable[..., nn.Module]] = {
     "mlp": MLPDiscriminator,
@@ -46,6 +62,15 @@ DISCRIMINATORS: Mapping[str, Callable[..., nn.Module]] = {
         DCGANDiscriminator, features=128, base_size=4, head="conv", normalization="batch"
     ),
     "resnet": ResNetDiscriminator,
+    "sagan": functools.partial(ResNetDiscriminator, head_bias=True),
+    "biggan": functools.partial(
+        ResNetDiscriminator,
+        features=256,
+        initializer="dcgan",
+        head_bias=True,
+        spectral_epsilon=1e-8,
+    ),
+    "sndcgan": SNDCGANDiscriminator,
 }
 
 
@@ -100,6 +125,7 @@ __all__ = [
     "MLPGenerator",
     "ResNetDiscriminator",
     "ResNetGenerator",
+    "SNDCGANDiscriminator",
     "make_discriminator",
     "make_generator",
 ]

@@ -25,7 +25,7 @@ class DCGANGenerator(nn.Module):
     wider layer at the small end. The projection is normalized like the layers after it; what is
     normalized has no bias, which the normalization would remove.
 
-    Batch statistics (collection `batch_stats`) are float32, kept with momentum 0.9, epsilon 1e-5.
+    Batch statistics (collection `batch_stats`) are float32, epsilon is 1e-5.
     `"SAME"` padding of a 4x4 kernel with stride 2 is PyTorch's padding 1.
 
     Attributes:
@@ -42,6 +42,7 @@ class DCGANGenerator(nn.Module):
         negative_slope: Slope of the activation for negative values; 0 is a ReLU.
         num_classes: Number of labels; 0 for an unconditional generator. The label's embedding, of
             z's size, is concatenated with z.
+        momentum: Share of the running statistics that an update keeps.
         dtype: Dtype of the arithmetic; parameters and the returned images are float32.
         axis_name: Name of the pmap axis over which batch statistics are averaged, if any.
         implementation: Implementation of the convolutions, see `layers.conv`.
@@ -56,6 +57,7 @@ class DCGANGenerator(nn.Module):
     output_kernel: Literal[3, 4] = 4
     negative_slope: float = 0.0
     num_classes: int = 0
+    momentum: float = 0.9
     dtype: Any = jnp.float32
     axis_name: str | None = None
     implementation: layers.Implementation = "auto"
@@ -115,7 +117,9 @@ class DCGANGenerator(nn.Module):
         return dense(z).reshape(-1, size, size, features)
 
     def _normalize(self, x, train):
-        norm = layers.batch_norm(train=train, dtype=self.dtype, axis_name=self.axis_name)
+        norm = layers.batch_norm(
+            train=train, dtype=self.dtype, axis_name=self.axis_name, momentum=self.momentum
+        )
         return nn.leaky_relu(norm(x), self.negative_slope)
 
     def _upsample(self, features, use_bias):
@@ -155,15 +159,17 @@ class DCGANDiscriminator(nn.Module):
         normalization: `"batch"` normalizes what every convolution but the first returns;
             `"spectral"` every kernel, one power iteration a pass in training (collection
             `spectral`); `"none"` none.
-        initializer: Initializer of the kernels: `"dcgan"`, N(0, 0.02), or `"he"`,
-            N(0, 2 / fan_in), with which a network without normalization answers to its input from
-            the first step on.
+        initializer: Initializer of the kernels: `"dcgan"`, N(0, 0.02), which is `"recipe"` here,
+            `"orthogonal"`, or `"he"`, N(0, 2 / fan_in), with which a network without normalization
+            answers to its input from the first step on.
         negative_slope: Slope of the LeakyReLU.
         dropout_rate: Share of activations dropped after each layer; needs the rng stream
             `"dropout"` in training.
         minibatch_kernels: Kernels of minibatch discrimination before a dense head; 0 for none.
-        num_classes: Number of labels; 0 for an unconditional discriminator. The label's embedding
-            is concatenated with the image as one more channel.
+        num_classes: Number of labels; 0 for an unconditional discriminator.
+        conditioning: How a label is taken: `"concat"` concatenates its embedding with the image as
+            one more channel, `"projection"` adds its product with the flattened features to the
+            logit (`layers.Projection`).
         dtype: Dtype of the arithmetic; parameters and the returned logits are float32.
         axis_name: Name of the pmap axis over which batch statistics are averaged, if any.
         implementation: Implementation of the convolutions, see `layers.conv`.
@@ -176,11 +182,12 @@ class DCGANDiscriminator(nn.Module):
     base_size: int = 4
     head: Literal["dense", "conv"] = "dense"
     normalization: layers.Normalization = "none"
-    initializer: Literal["dcgan", "he"] = "dcgan"
+    initializer: str = "recipe"
     negative_slope: float = 0.2
     dropout_rate: float = 0.0
     minibatch_kernels: int = 0
     num_classes: int = 0
+    conditioning: layers.Conditioning = "concat"
     dtype: Any = jnp.float32
     axis_name: str | None = None
     implementation: layers.Implementation = "auto"
@@ -206,13 +213,12 @@ class DCGANDiscriminator(nn.Module):
         inputs.check_images(name, images, self.image_size, self.channels)
         inputs.check_labels(name, labels, self.num_classes, images.shape[0])
         inputs.check_normalization(name, self.normalization)
-        kernel_init = inputs.initializer(name, self.initializer)
+        inputs.check_conditioning(name, self.conditioning)
+        kernel_init = inputs.recipe_initializer(name, self.initializer) or layers.dcgan_init
         spectral_norm = inputs.spectral_norm(self.normalization, train=train)
         x = images.astype(self.dtype)
-        if self.num_classes:
-            plane = layers.LabelEmbedding(self.num_classes, self.image_size**2, dtype=self.dtype)
-            plane = plane(labels).reshape(-1, self.image_size, self.image_size, 1)
-            x = jnp.concatenate([x, plane], axis=3)
+        if self.num_classes and self.conditioning == "concat":
+            x = inputs.with_label_plane(x, labels, self.num_classes)
         first = inputs.scale_width(self.features, self.width)
         for n in range(inputs.doublings(name, self.image_size, self.base_size)):
             normalized = self.normalization == "batch" and n > 0
@@ -229,7 +235,15 @@ class DCGANDiscriminator(nn.Module):
                 x = norm(x)
             x = nn.leaky_relu(x, self.negative_slope)
             x = layers.Dropout(self.dropout_rate, deterministic=not train)(x)
-        return self._head(x, kernel_init, spectral_norm).astype(jnp.float32)
+        return inputs.with_projection(
+            self._head(x, kernel_init, spectral_norm),
+            x,
+            labels,
+            num_classes=self.num_classes,
+            conditioning=self.conditioning,
+            embedding_init=kernel_init,
+            spectral_norm=spectral_norm,
+        )
 
     def _head(self, x, kernel_init, spectral_norm):
         # The features that feature matching compares; free where "intermediates" is not mutable.

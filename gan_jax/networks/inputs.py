@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,7 +10,12 @@ import numpy as np
 from gan_jax import layers
 from gan_jax.ranges import Range
 
-INITIALIZERS = {"dcgan": layers.dcgan_init, "he": layers.he_init}
+INITIALIZERS = {
+    "dcgan": layers.dcgan_init,
+    "he": layers.he_init,
+    "orthogonal": layers.orthogonal_init,
+}
+CONDITIONINGS = ("concat", "projection")
 
 
 def check_latents(name: str, z: jax.Array) -> None:
@@ -73,10 +79,52 @@ def scale_width(features: int, width: float) -> int:
     return max(4, round(features * width))
 
 
-def check_unconditional(name: str, num_classes: int) -> None:
-    """Raises a ValueError if a network that has no conditional form is given classes."""
-    if num_classes:
-        raise ValueError(f"{name} is unconditional, it takes no labels of {num_classes} classes")
+def check_conditioning(name: str, conditioning: str) -> None:
+    """Raises a ValueError unless a discriminator can be conditioned on the label in this way."""
+    if conditioning not in CONDITIONINGS:
+        known = " or ".join(repr(one) for one in CONDITIONINGS)
+        raise ValueError(f"{name}: conditioning must be {known}, not {conditioning!r}")
+
+
+def check_attention(name: str, side: int, sides: Sequence[int]) -> None:
+    """Raises a ValueError unless `side` is 0 or the side of one of the network's maps."""
+    if side and side not in sides:
+        known = ", ".join(str(one) for one in sides)
+        raise ValueError(f"{name}: attention must be the side of a map, {known}, or 0, not {side}")
+
+
+def with_label_plane(images: jax.Array, labels: jax.Array, num_classes: int) -> jax.Array:
+    """Images [B, H, W, C] and the label's embedding as one more channel, [B, H, W, C + 1].
+
+    To be called from within a module's compact method, whose embedding it is.
+    """
+    _, height, width, _ = images.shape
+    plane = layers.LabelEmbedding(num_classes, height * width, dtype=images.dtype)(labels)
+    return jnp.concatenate([images, plane.reshape(-1, height, width, 1)], axis=3)
+
+
+def with_projection(
+    logits: jax.Array,
+    features: jax.Array,
+    labels: jax.Array | None,
+    *,
+    num_classes: int,
+    conditioning: str,
+    embedding_init: nn.initializers.Initializer,
+    spectral_norm: layers.SpectralNorm | None,
+) -> jax.Array:
+    """Float32 logits [B], plus the projection where a discriminator is conditioned by it.
+
+    Features [B, ...] are flattened. To be called from within a module's compact method, whose
+    embedding it is.
+    """
+    logits = logits.astype(jnp.float32)
+    if not num_classes or conditioning != "projection":
+        return logits
+    projection = layers.Projection(
+        num_classes, embedding_init=embedding_init, spectral_norm=spectral_norm
+    )
+    return logits + projection(features.reshape(len(features), -1), labels)
 
 
 def check_normalization(
@@ -88,9 +136,13 @@ def check_normalization(
         raise ValueError(f"{name}: normalization must be {names}, not {normalization!r}")
 
 
-def spectral_norm(normalization: str, *, train: bool) -> layers.SpectralNorm | None:
-    """How a discriminator of this normalization normalizes its kernels."""
-    return layers.SpectralNorm(update=train) if normalization == "spectral" else None
+def spectral_norm(
+    normalization: str, *, train: bool, epsilon: float = 1e-12
+) -> layers.SpectralNorm | None:
+    """How a network of this normalization normalizes its kernels."""
+    if normalization != "spectral":
+        return None
+    return layers.SpectralNorm(update=train, epsilon=epsilon)
 
 
 def initializer(name: str, initializer: str):
@@ -100,3 +152,12 @@ def initializer(name: str, initializer: str):
             f"{name}: initializer must be one of {', '.join(INITIALIZERS)}, not {initializer!r}"
         )
     return INITIALIZERS[initializer]
+
+
+def recipe_initializer(name: str, chosen: str):
+    """Returns the initializer of kernels by its name; None for "recipe", the network's own.
+
+    Raises:
+        ValueError: There is none of this name.
+    """
+    return None if chosen == "recipe" else initializer(name, chosen)

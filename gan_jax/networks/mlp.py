@@ -83,9 +83,11 @@ class MLPDiscriminator(nn.Module):
         negative_slope: Slope of the LeakyReLU.
         dropout_rate: Share of activations dropped after each hidden layer; needs the rng stream
             `"dropout"` in training.
-        num_classes: Number of labels; 0 for an unconditional discriminator. The label's embedding
-            is concatenated with the flattened image.
-        embedding_size: Length of the label's embedding.
+        num_classes: Number of labels; 0 for an unconditional discriminator.
+        conditioning: How a label is taken: `"concat"` concatenates its embedding with the flattened
+            image, `"projection"` adds its product with the last hidden layer to the logit
+            (`layers.Projection`).
+        embedding_size: Length of the label's embedding, with `"concat"`.
         dtype: Dtype of the arithmetic; parameters and the returned logits are float32.
         axis_name: Name of the pmap axis over which batch statistics are averaged, if any.
     """
@@ -98,6 +100,7 @@ class MLPDiscriminator(nn.Module):
     negative_slope: float = 0.2
     dropout_rate: float = 0.3
     num_classes: int = 0
+    conditioning: layers.Conditioning = "concat"
     embedding_size: int = 64
     dtype: Any = jnp.float32
     axis_name: str | None = None
@@ -123,9 +126,10 @@ class MLPDiscriminator(nn.Module):
         inputs.check_images(name, images, self.image_size, self.channels)
         inputs.check_labels(name, labels, self.num_classes, images.shape[0])
         inputs.check_normalization(name, self.normalization)
+        inputs.check_conditioning(name, self.conditioning)
         spectral_norm = inputs.spectral_norm(self.normalization, train=train)
         x = images.astype(self.dtype).reshape(images.shape[0], -1)
-        if self.num_classes:
+        if self.num_classes and self.conditioning == "concat":
             embedding = layers.LabelEmbedding(
                 self.num_classes, self.embedding_size, dtype=self.dtype
             )
@@ -144,4 +148,12 @@ class MLPDiscriminator(nn.Module):
         # The features that feature matching compares; free where "intermediates" is not mutable.
         self.sow("intermediates", "features", x.astype(jnp.float32))
         logits = layers.Dense(1, dtype=self.dtype, spectral_norm=spectral_norm)(x)
-        return logits.reshape(-1).astype(jnp.float32)
+        return inputs.with_projection(
+            logits.reshape(-1),
+            x,
+            labels,
+            num_classes=self.num_classes,
+            conditioning=self.conditioning,
+            embedding_init=layers.glorot_init(),
+            spectral_norm=spectral_norm,
+        )

@@ -24,7 +24,9 @@ def test_he_kernels_keep_the_size_of_activations():
 
 def test_an_unknown_initializer_is_refused():
     critic = networks.make_discriminator("dcgan_4x4", initializer="hee")
-    with pytest.raises(ValueError, match="initializer must be one of dcgan, he, not 'hee'"):
+    with pytest.raises(
+        ValueError, match="initializer must be one of dcgan, he, orthogonal, not 'hee'"
+    ):
         jax.eval_shape(
             lambda: critic.init(jax.random.key(0), jnp.zeros((2, 32, 32, 3)), train=False)
         )

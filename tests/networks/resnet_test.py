@@ -1,4 +1,6 @@
-"""SNGAN's residual networks: official counts, shapes, the sum over pixels, collections."""
+"""Networks of SNGAN, SAGAN and BigGAN: official counts, shapes, the sum over pixels, labels."""
+
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -26,6 +28,70 @@ def test_the_authors_numbers_of_parameters():
     # A vector for every kernel: ten of 128 channels, and the linear layer's.
     assert count(discriminator["spectral"]) == 10 * 128 - 128 + 128 + 1
     assert "spectral" not in generator
+
+
+@pytest.mark.parametrize(
+    ("name", "of_generator", "of_discriminator", "generator_count", "discriminator_count"),
+    [
+        # cGAN-PD, BigGAN's script for CIFAR-10, and mimicry's SAGAN.
+        ("resnet", {}, {}, 4_304_387, 1_055_104),
+        ("biggan", {"normalization": "spectral"}, {}, 4_304_387, 4_207_361),
+        (
+            "sagan",
+            {"normalization": "spectral", "attention": 16},
+            {"attention": 8},
+            4_386_308,
+            1_075_586,
+        ),
+    ],
+)
+def test_the_official_numbers_of_parameters_of_conditional_networks(
+    name, of_generator, of_discriminator, generator_count, discriminator_count
+):
+    z, labels, images = jnp.zeros((2, 128)), jnp.zeros(2, jnp.int32), jnp.zeros((2, 32, 32, 3))
+    generator = networks.make_generator(name, num_classes=10, **of_generator)
+    generator = shapes(generator, z, labels)
+    discriminator = networks.make_discriminator(
+        name, num_classes=10, conditioning="projection", **of_discriminator
+    )
+    discriminator = shapes(discriminator, images, labels)
+    assert count(generator["params"]) == generator_count
+    assert count(discriminator["params"]) == discriminator_count
+    assert ("spectral" in generator) == bool(of_generator)
+    # The vector of the labels' embedding has an entry for each class.
+    assert discriminator["spectral"]["Projection_0"]["LabelEmbedding_0"]["u"].shape == (10,)
+    # The last normalization has no classes.
+    assert generator["params"]["BatchNorm_0"]["scale"].shape == (256,)
+
+
+def test_the_official_numbers_of_parameters_of_the_standard_cnn():
+    generator = shapes(networks.make_generator("sndcgan"), jnp.zeros((2, 128)))
+    discriminator = shapes(networks.make_discriminator("sndcgan"), jnp.zeros((2, 32, 32, 3)))
+    # The code has biases before batch normalizations, which remove them.
+    assert count(generator["params"]) == 3_813_379 - (8192 + 256 + 128 + 64)
+    assert count(discriminator["params"]) == 5_860_865
+
+
+def test_initial_values_are_those_of_the_recipe():
+    """SNGAN's are Glorot's with a gain of sqrt(2) in the blocks, BigGAN's N(0, 0.02)."""
+
+    @functools.partial(jax.jit, static_argnums=0)
+    def build(name):
+        generator = networks.make_generator(name, num_classes=10, width=0.5, image_size=8)
+        z, labels = jnp.zeros((2, 128)), jnp.zeros(2, jnp.int32)
+        return generator.init(jax.random.key(0), z, labels, train=False)["params"]
+
+    glorot = np.sqrt(2 / (128 + 128))
+    for name, main, shortcut, of_class in (
+        ("resnet", np.sqrt(2) * glorot / 3, glorot, 0.0),
+        ("biggan", 0.02, 0.02, 0.02),
+    ):
+        block = build(name)["UpBlock_0"]
+        np.testing.assert_allclose(block["Conv_1"]["kernel"].std(), main, rtol=0.05)
+        np.testing.assert_allclose(block["Conv_0"]["kernel"].std(), shortcut, rtol=0.05)
+        scale = block["ConditionalBatchNorm_0"]["scale"]["embedding"]
+        np.testing.assert_allclose(scale.mean(), 1.0, atol=0.005)
+        np.testing.assert_allclose(scale.std(), of_class, rtol=0.1, atol=1e-6)
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +159,8 @@ def test_pixels_are_summed_and_not_averaged(tiny):
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"num_classes": 3}, "ResNetDiscriminator is unconditional, it takes no labels of 3"),
+        ({"conditioning": "project"}, "conditioning must be 'concat' or 'projection', not 'pro"),
+        ({"attention": 32}, "attention must be the side of a map, 16, 8, or 0, not 32"),
         ({"normalization": "batch"}, "normalization must be 'none' or 'spectral', not 'batch'"),
         ({"image_size": 24}, "must be one of 16, 32"),
     ],
@@ -105,17 +172,52 @@ def test_what_the_discriminator_cannot_be_is_refused(fields, message):
         shapes(discriminator, jnp.zeros((1, size, size, 3)))
 
 
-def test_a_conditional_generator_is_refused():
-    generator = networks.make_generator("resnet", num_classes=10)
-    with pytest.raises(ValueError, match="ResNetGenerator is unconditional"):
-        shapes(generator, jnp.zeros((1, 8)))
+def test_what_the_generator_cannot_be_is_refused():
+    z, labels = jnp.zeros((1, 8)), jnp.zeros(1, jnp.int32)
+    with pytest.raises(ValueError, match="attention must be the side of a map, 8, 16, 32, or 0"):
+        shapes(networks.make_generator("resnet", attention=4), z)
+    with pytest.raises(ValueError, match="normalization must be 'none' or 'spectral'"):
+        shapes(networks.make_generator("resnet", normalization="batch"), z)
     with pytest.raises(ValueError, match="it was given labels"):
-        generator.clone(num_classes=0).init(
-            jax.random.key(0), jnp.zeros((1, 8)), jnp.zeros(1, jnp.int32), train=False
+        shapes(networks.make_generator("resnet"), z, labels)
+
+
+@pytest.mark.parametrize("name", networks.DISCRIMINATORS)
+def test_every_discriminator_takes_the_label_in_both_ways(name):
+    images, labels = jnp.ones((2, 16, 16, 3)), jnp.array([0, 1])
+    fields = {"width": 1 / 64, "image_size": 16, "num_classes": 3, "dropout_rate": 0.0}
+    module = networks.make_discriminator(name, **fields)
+    params = shapes(module, images, labels)["params"]
+    assert "LabelEmbedding_0" in params
+    assert "Projection_0" not in params
+    params = shapes(module.clone(conditioning="projection"), images, labels)["params"]
+    assert "LabelEmbedding_0" in params["Projection_0"]
+    assert "LabelEmbedding_0" not in params
+
+
+@pytest.mark.parametrize("name", ["mlp", "dcgan_4x4"])
+def test_by_projection_logits_of_two_labels_differ_by_a_product_with_the_features(name):
+    images, labels = jnp.ones((2, 8, 8, 3)), jnp.array([0, 1])
+    module = networks.make_discriminator(
+        name, width=1 / 64, image_size=8, num_classes=3, conditioning="projection"
+    )
+
+    @jax.jit
+    def apply():
+        variables = module.init(jax.random.key(0), images, labels, train=False)
+        return variables, *module.apply(
+            variables, images, labels, train=False, mutable=["intermediates"]
         )
 
+    variables, logits, shown = apply()
+    features = shown["intermediates"]["features"][0][0].ravel()
+    table = variables["params"]["Projection_0"]["LabelEmbedding_0"]["embedding"]
+    difference = jnp.dot(features, table[0] - table[1])
+    np.testing.assert_allclose(logits[0] - logits[1], difference, rtol=1e-2, atol=1e-7)
+    assert abs(difference) > 1e-6
 
-@pytest.mark.parametrize("name", ["dcgan_4x4", "dcgan_radford", "mlp"])
+
+@pytest.mark.parametrize("name", ["dcgan_4x4", "dcgan_radford", "mlp", "sndcgan"])
 def test_every_kernel_of_another_discriminator_may_be_normalized_too(name):
     discriminator = networks.make_discriminator(
         name, width=0.02, image_size=16, normalization="spectral", dropout_rate=0.0
