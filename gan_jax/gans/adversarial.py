@@ -16,44 +16,21 @@ import jax.numpy as jnp
 from gan_jax import losses, networks
 from gan_jax.core import (
     PRECISIONS,
-    SCHEDULES,
     ArraySpec,
     Experiment,
     Number,
-    Optimizer,
     Phase,
     Schedule,
     is_constant,
-    make_optimizer,
     schedule,
 )
-from gan_jax.core.optim import OPTIMIZERS
 from gan_jax.gans.network import Net
+from gan_jax.gans.optimizers import OptimizerSettings, optimizer
 from gan_jax.gans.pair import Pair
 from gan_jax.gans.pair_game import make_pair_game
 from gan_jax.gans.pair_objectives import PENALTIES, Penalty
 from gan_jax.gans.settings import Run, setting
 from gan_jax.names import check_name
-
-
-@dataclasses.dataclass(frozen=True)
-class OptimizerSettings:
-    """One player's optimizer."""
-
-    name: str = setting("adam", "The optimizer.", choices=OPTIMIZERS)
-    learning_rate: Number = setting(2e-4, "Learning rate; a number or a schedule.", above=0.0)
-    b1: float = setting(0.5, "Adam's first moment, sgd's momentum.", least=0.0, below=1.0)
-    b2: Number = setting(0.999, "Adam's second moment, rmsprop's decay.", least=0.0, below=1.0)
-    weight_decay: float = setting(0.0, "Weight decay of adamw.", least=0.0)
-    gradient_clip: float = setting(0.0, "Global norm to clip gradients to; 0 for none.", least=0.0)
-    schedule: str = setting(
-        "constant",
-        "Schedule of the learning rate: linear and cosine go to zero.",
-        choices=SCHEDULES,
-    )
-    decay_start: int = setting(0, "The step at which the decay begins.", least=0)
-    decay_steps: int = setting(0, "Steps of the decay; 0: until the run's last.", least=0)
-    warmup_steps: int = setting(0, "Steps of linear warm-up of the learning rate.", least=0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,8 +110,8 @@ def build(settings: Settings, arrays: Mapping[str, ArraySpec], run: Run) -> Expe
         loss=losses.adversarial_loss(
             settings.loss, axis_name=run.axis_name, **_smoothing(settings)
         ),
-        generator_optimizer=_optimizer(settings.generator_optimizer, run),
-        discriminator_optimizer=_optimizer(
+        generator_optimizer=optimizer(settings.generator_optimizer, run),
+        discriminator_optimizer=optimizer(
             settings.discriminator_optimizer, run, weight_clip=settings.weight_clip
         ),
         penalties=_penalties(settings, run),
@@ -252,35 +229,3 @@ def _check_single_images(settings: Settings) -> None:
             "compares the images of a batch: set "
             "config.model.discriminator.minibatch_discrimination=0"
         )
-
-
-def _optimizer(settings: OptimizerSettings, run: Run, *, weight_clip: float = 0.0) -> Optimizer:
-    options: dict[str, Any] = {}
-    if settings.name in ("adam", "adamw", "sgd"):
-        options["b1"] = settings.b1
-    if settings.name != "sgd":
-        options["b2"] = run.resolve(settings.b2)
-    if settings.name == "adamw":
-        options["weight_decay"] = settings.weight_decay
-    return make_optimizer(
-        settings.name,
-        _learning_rate(settings, run),
-        gradient_clip=settings.gradient_clip,
-        weight_clip=weight_clip,
-        **options,
-    )
-
-
-def _learning_rate(settings: OptimizerSettings, run: Run) -> Number:
-    rate = settings.learning_rate
-    if not isinstance(rate, Schedule):
-        changes = settings.schedule != "constant"
-        rate = Schedule(
-            settings.schedule,
-            rate,
-            start=settings.decay_start if changes else 0,
-            steps=settings.decay_steps if changes else 0,
-            warmup=settings.warmup_steps,
-        )
-    rate = run.resolve(rate)
-    return rate.value if isinstance(rate, Schedule) and is_constant(rate) else rate
