@@ -61,10 +61,13 @@ def start(path: str, shape: tuple[int, ...]) -> np.ndarray:
     """The start of a parameter or statistic of gan_jax's networks, float32.
 
     Args:
-      path: "NETWORK/COLLECTION/MODULE/.../LEAF"; a leaf is kernel, bias, scale, mean, var or u.
+      path: "NETWORK/COLLECTION/MODULE/.../LEAF"; a leaf is kernel, bias, scale, mean, var, u,
+        gamma, or the embedding of a module, whose name may be scale or bias.
       shape: Its shape, a kernel's with the output last.
     """
-    leaf, noise = path.rpartition("/")[2], _random(path).standard_normal(shape)
+    leaf, noise = path.rpartition("/")[2], np.asarray(_random(path).standard_normal(shape))
+    if leaf == "embedding":
+        leaf = path.split("/")[-2]
     if leaf == "mean":
         values = np.zeros(shape)
     elif leaf == "var":

@@ -21,7 +21,7 @@ class Ema:
 
     After step t (counted from 0) the average is `d * average + (1 - d) * new` with
     `d = min(decay, (1 + t) / (10 + t))`, so that the first steps are forgotten quickly, or
-    `d = decay` where `warmup` is off.
+    `d = decay` where `warmup` is off. Until the step number `start` is done the average is a copy.
 
     Attributes:
       decay: The decay, in [0, 1), or a function `step -> decay`.
@@ -30,17 +30,20 @@ class Ema:
         them. Batch statistics by default: averaged weights do not fit the statistics of the last
         step's. What is not a floating-point number is taken from the last step.
       warmup: See above.
+      start: See above; steps are counted from 1 here. 0 or 1 is from the first step on.
 
     Raises:
-      ValueError: If `decay` is a number outside of [0, 1).
+      ValueError: If `decay` is a number outside of [0, 1), or `start` below 0.
     """
 
     decay: Decay
     networks: tuple[str, ...]
     collections: tuple[str, ...] = ("batch_stats",)
     warmup: bool = True
+    start: int = 0
 
     def __post_init__(self):
+        Range(least=0).check("the EMA's start", self.start)
         if not callable(self.decay):
             Range(least=0.0, below=1.0).check("the EMA's decay", self.decay)
 
@@ -70,6 +73,8 @@ class Ema:
         decay = jnp.asarray(decay, jnp.float32)
         if self.warmup:
             decay = jnp.minimum(decay, (1.0 + step) / (10.0 + step))
+        if self.start:
+            decay = jnp.where(step + 1 < self.start, 0.0, decay)
 
         def merge(old: jax.Array, fresh: jax.Array) -> jax.Array:
             if not jnp.issubdtype(fresh.dtype, jnp.floating):

@@ -8,15 +8,13 @@ critic steps, optimizers and whether the networks are conditioned on the label.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-import jax.numpy as jnp
-
-from gan_jax import losses, networks
+from gan_jax import layers, losses, networks
 from gan_jax.core import (
-    PRECISIONS,
     ArraySpec,
+    Ema,
     Experiment,
     Number,
     Phase,
@@ -24,28 +22,13 @@ from gan_jax.core import (
     is_constant,
     schedule,
 )
-from gan_jax.gans.network import Net
 from gan_jax.gans.optimizers import OptimizerSettings, optimizer
 from gan_jax.gans.pair import Pair
 from gan_jax.gans.pair_game import make_pair_game
 from gan_jax.gans.pair_objectives import PENALTIES, Penalty
+from gan_jax.gans.pair_settings import DiscriminatorSettings, GeneratorSettings, make_pair
 from gan_jax.gans.settings import Run, setting
 from gan_jax.names import check_name
-
-
-@dataclasses.dataclass(frozen=True)
-class DiscriminatorSettings:
-    """The discriminator, or critic."""
-
-    steps: int = setting(1, "Updates per update of the generator (n_critic).", least=1)
-    dropout: float = setting(0.0, "Share of activations that are dropped.", least=0.0, most=0.998)
-    normalization: str = setting(
-        "none", "Of activations or of kernels.", choices=("none", "batch", "spectral")
-    )
-    initializer: str = setting(
-        "dcgan", "dcgan: N(0, 0.02); he: N(0, 2 / fan_in).", choices=tuple(networks.INITIALIZERS)
-    )
-    minibatch_discrimination: int = setting(0, "Number of kernels; 0 for none.", least=0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,7 +61,14 @@ class Settings:
     ema_decay: Number = setting(
         0.0, "Decay of the generator's averaged weights; 0 for none.", least=0.0, below=1.0
     )
+    ema_start: int = setting(
+        0,
+        "The step from which the averages have this decay, and are copies until then; 0: the decay "
+        "begins low and rises.",
+        least=0,
+    )
     penalty: PenaltySettings = setting(PenaltySettings(), "Gradient penalties.")
+    generator: GeneratorSettings = setting(GeneratorSettings(), "The generator.")
     discriminator: DiscriminatorSettings = setting(DiscriminatorSettings(), "The discriminator.")
     generator_optimizer: OptimizerSettings = setting(
         OptimizerSettings(), "Optimizer of the generator."
@@ -104,8 +94,10 @@ def build(settings: Settings, arrays: Mapping[str, ArraySpec], run: Run) -> Expe
     """
     image = _image(arrays)
     num_classes = _num_classes(arrays) if settings.conditional else 0
+    pair = make_pair(settings, image.shape, num_classes, run)
+    _check_generated(settings, pair)
     game = make_pair_game(
-        _pair(settings, image.shape, num_classes, run),
+        pair,
         loss_name=settings.loss,
         loss=losses.adversarial_loss(
             settings.loss, axis_name=run.axis_name, **_smoothing(settings)
@@ -117,7 +109,11 @@ def build(settings: Settings, arrays: Mapping[str, ArraySpec], run: Run) -> Expe
         penalties=_penalties(settings, run),
         discriminator_steps=settings.discriminator.steps,
         feature_matching=settings.feature_matching,
-        ema_decay=_decay(run.resolve(settings.ema_decay)),
+        orthogonality={
+            "generator": settings.generator.orthogonality,
+            "discriminator": settings.discriminator.orthogonality,
+        },
+        ema=_ema(settings, run),
         monitor_every=run.monitor_every,
         axis_name=run.axis_name,
     )
@@ -148,43 +144,39 @@ def _num_classes(arrays: Mapping[str, ArraySpec]) -> int:
     return arrays["label"].num_classes
 
 
-def _decay(number: Number) -> float | Callable[[Any], Any]:
-    if not isinstance(number, Schedule):
-        return number
-    return number.value if is_constant(number) else lambda step: schedule(number, step)
-
-
-def _pair(settings: Settings, shape: tuple[int, ...], num_classes: int, run: Run) -> Pair:
-    check_name("config.precision", run.precision, PRECISIONS)
-    common = {
-        "image_size": shape[0],
-        "channels": shape[2],
-        "width": settings.width,
-        "num_classes": num_classes,
-        "axis_name": run.axis_name,
-    }
-    dtype = PRECISIONS[run.precision].dtype
-    chosen = settings.discriminator
-    options: dict[str, Any] = {
-        "dropout_rate": chosen.dropout,
-        "normalization": chosen.normalization,
-    }
-    if chosen.minibatch_discrimination:
-        options["minibatch_kernels"] = chosen.minibatch_discrimination
-    if chosen.initializer != "dcgan":
-        options["initializer"] = chosen.initializer
-
-    def discriminator(dtype):
-        return networks.make_discriminator(settings.network, dtype=dtype, **options, **common)
-
-    return Pair(
-        generator=Net(networks.make_generator(settings.network, dtype=dtype, **common)),
-        discriminator=Net(discriminator(dtype), discriminator(jnp.float32)),
-        image_shape=(shape[0], shape[1], shape[2]),
-        latent_dim=settings.latent_dim,
-        num_classes=num_classes,
-        per_image=chosen.normalization == "none" and not chosen.minibatch_discrimination,
+def _ema(settings: Settings, run: Run) -> Ema | None:
+    number = run.resolve(settings.ema_decay)
+    if isinstance(number, Schedule) and is_constant(number):
+        number = number.value
+    if not number:
+        return None
+    decay = (lambda step: schedule(number, step)) if isinstance(number, Schedule) else number
+    return Ema(
+        decay,
+        ("generator",),
+        collections=("batch_stats", layers.SPECTRAL),
+        warmup=not settings.ema_start,
+        start=settings.ema_start,
     )
+
+
+def _check_generated(settings: Settings, pair: Pair) -> None:
+    """Refuses what needs generated images to go with real ones, where they do not."""
+    if pair.uniform_labels and "gradient_penalty" in settings.penalty.name:
+        raise ValueError(
+            "gradient_penalty is of images between a real and a generated one, which need one "
+            "label: set config.model.generator.labels=data"
+        )
+    if settings.loss.startswith("relativistic"):
+        for name, wrong, right in (
+            ("batch", pair.generator_batch > 1, "1"),
+            ("labels", pair.uniform_labels, "data"),
+        ):
+            if wrong:
+                raise ValueError(
+                    f"loss={settings.loss} compares generated images with real ones of the same "
+                    f"number and labels: set config.model.generator.{name}={right}"
+                )
 
 
 def _smoothing(settings: Settings) -> dict[str, float]:

@@ -31,8 +31,11 @@ class Pair:
       image_shape: (H, W, C).
       latent_dim: Length of a latent.
       num_classes: 0 for an unconditional game.
-      per_image: Whether the discriminator's logit of an image is the same whatever other images
-        are in the batch. Real and generated images then go through it in one batch.
+      one_batch: Whether real and generated images go through the discriminator in one batch: where
+        its logit of an image is the same whatever other images there are, which is faster, or
+        where the recipe has one power iteration for both.
+      uniform_labels: Whether labels of generated images are drawn, and not the real images'.
+      generator_batch: Images of the generator's update, as a multiple of the real ones'.
     """
 
     generator: Net
@@ -40,7 +43,9 @@ class Pair:
     image_shape: tuple[int, int, int]
     latent_dim: int
     num_classes: int
-    per_image: bool = False
+    one_batch: bool = False
+    uniform_labels: bool = False
+    generator_batch: int = 1
 
     def init(self, key: jax.Array) -> Networks:
         """Initializes both networks."""
@@ -77,21 +82,23 @@ class Pair:
         )
         return applied.out, applied.variables, applied.shown.get("features")
 
-    def compare(self, params, variables, real, fake, labels, key):
+    def compare(self, params, variables, real, fake, labels, key, *, fake_labels=None):
         """Logits [B] each of real and generated images in training, and the collections.
 
-        A discriminator that sees each image alone takes both in one batch, which is faster; any
-        other one the real images first, and then the generated ones with what it kept.
+        A discriminator takes both in one batch, or the real images first and then the generated
+        ones with what it kept. Generated images have the labels of the real ones unless others are
+        given.
         """
-        if self.per_image:
+        fake_labels = labels if fake_labels is None else fake_labels
+        if self.one_batch:
             images = jnp.concatenate([real, fake])
-            labels = None if labels is None else jnp.concatenate([labels, labels])
+            labels = None if labels is None else jnp.concatenate([labels, fake_labels])
             both, own, _ = self.discriminate(params, variables, images, labels, key)
             return *jnp.split(both, 2), own
         real_key, fake_key = jax.random.split(key)
         real_logits, own, _ = self.discriminate(params, variables, real, labels, real_key)
         variables = {**variables, "discriminator": own}
-        fake_logits, own, _ = self.discriminate(params, variables, fake, labels, fake_key)
+        fake_logits, own, _ = self.discriminate(params, variables, fake, fake_labels, fake_key)
         return real_logits, fake_logits, own
 
     def critic(self, params, variables, labels, key) -> Callable[[jax.Array], jax.Array]:
@@ -101,8 +108,19 @@ class Pair:
         )
 
     def labels(self, batch: Mapping[str, jax.Array]) -> jax.Array | None:
-        """The batch's labels for a conditional game, else None."""
+        """The real images' labels [B] in a conditional game, else None."""
         return batch["label"] if self.num_classes else None
+
+    def fake_labels(self, batch: Mapping[str, jax.Array]) -> jax.Array | None:
+        """Labels [B] of the images generated for the discriminator's update, or None."""
+        return batch["fake_label"] if self.uniform_labels else self.labels(batch)
+
+    def generator_labels(self, batch: Mapping[str, jax.Array]) -> jax.Array | None:
+        """Labels [B * generator_batch] of the images of the generator's update, or None."""
+        if self.uniform_labels:
+            return batch["generator_label"]
+        labels = self.labels(batch)
+        return None if labels is None else jnp.tile(labels, self.generator_batch)
 
     def sampler(self) -> Sampler:
         """How the trained generator generates images."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import jax
 import jax.numpy as jnp
 
 from gan_jax import losses
 from gan_jax.core import Ema, Gan, Monitor, Optimizer, Player
+from gan_jax.gans.orthogonality import with_orthogonality
 from gan_jax.gans.pair import Pair
 from gan_jax.gans.pair_objectives import (
     Penalty,
@@ -19,15 +21,24 @@ from gan_jax.gans.pair_objectives import (
 )
 
 
-def _draw_noise(latent_dim: int):
+def _draw_noise(pair: Pair):
     def draw_noise(key: jax.Array, batch: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
-        updates, examples = batch["image"].shape[:2]
-        latent_key, generator_key, alpha_key = jax.random.split(key, 3)
-        return {
-            "latent": jax.random.normal(latent_key, (updates, examples, latent_dim)),
-            "generator_latent": jax.random.normal(generator_key, (updates, examples, latent_dim)),
-            "alpha": jax.random.uniform(alpha_key, (updates, examples)),
+        lead = updates, examples = batch["image"].shape[:2]
+        of_generator = updates, examples * pair.generator_batch
+        latent_key, generator_key, alpha_key, *label_keys = jax.random.split(
+            key, 5 if pair.uniform_labels else 3
+        )
+        drawn = {
+            "latent": jax.random.normal(latent_key, (*lead, pair.latent_dim)),
+            "generator_latent": jax.random.normal(generator_key, (*of_generator, pair.latent_dim)),
+            "alpha": jax.random.uniform(alpha_key, lead),
         }
+        if pair.uniform_labels:
+            for name, label_key, shape in zip(
+                ("fake_label", "generator_label"), label_keys, (lead, of_generator), strict=True
+            ):
+                drawn[name] = jax.random.randint(label_key, shape, 0, pair.num_classes)
+        return drawn
 
     return draw_noise
 
@@ -42,14 +53,16 @@ def make_pair_game(
     penalties: tuple[Penalty, ...] = (),
     discriminator_steps: int = 1,
     feature_matching: float = 0.0,
-    ema_decay: float | Callable[[jax.Array], jax.Array] = 0.0,
+    orthogonality: Mapping[str, float] = MappingProxyType({}),
+    ema: Ema | None = None,
     monitor_every: int = 1,
     axis_name: str | None = None,
 ) -> Gan:
     """The game of a generator against a discriminator.
 
     A step is `discriminator_steps` updates of the discriminator, each on its own real images and
-    latents, then one of the generator on latents of its own, with the labels of the real images.
+    latents, then one of the generator on latents of its own. Labels of generated images are those
+    of the real ones, or drawn uniformly, as the pair says.
 
     Args:
       pair: The networks.
@@ -60,8 +73,8 @@ def make_pair_game(
       penalties: Added to the discriminator's loss.
       discriminator_steps: Updates of the discriminator per step (n_critic).
       feature_matching: Weight of feature matching in the generator's loss (Salimans et al. 2016).
-      ema_decay: Decay of the generator's moving average, a number or a function of the step;
-        0 for none.
+      orthogonality: `{network: weight}` of orthogonal regularization (Brock et al. 2019).
+      ema: The generator's moving average, or None.
       monitor_every: D(G(z)) after the generator's update is computed every so many steps; it costs
         a forward pass of both networks.
       axis_name: The mapped axis under pmap, else None.
@@ -69,8 +82,10 @@ def make_pair_game(
     Returns:
       A Gan whose batch is `{"image": [discriminator_steps, B, H, W, C] float32 in [-1, 1],
       "label": [discriminator_steps, B] int32}`, the latter for a conditional game, and may carry
-      its noise as "latent" and "generator_latent" [discriminator_steps, B, latent_dim] and "alpha"
-      [discriminator_steps, B] in [0, 1].
+      its noise as "latent" [discriminator_steps, B, latent_dim], "generator_latent"
+      [discriminator_steps, G, latent_dim], with G of B times `pair.generator_batch`, "alpha"
+      [discriminator_steps, B] in [0, 1] and, where labels are drawn, "fake_label"
+      [discriminator_steps, B] and "generator_label" [discriminator_steps, G], int32.
     """
     before = next(iter(summaries(loss_name, fake_before=jnp.zeros(1))))
     players = (
@@ -78,14 +93,22 @@ def make_pair_game(
             "discriminator",
             ("discriminator",),
             "discriminator",
-            discriminator_objective(pair, loss_name, loss, penalties, axis_name),
+            with_orthogonality(
+                discriminator_objective(pair, loss_name, loss, penalties, axis_name),
+                "discriminator",
+                orthogonality.get("discriminator", 0.0),
+            ),
             updates=discriminator_steps,
         ),
         Player(
             "generator",
             ("generator",),
             "generator",
-            generator_objective(pair, loss_name, loss, feature_matching, axis_name),
+            with_orthogonality(
+                generator_objective(pair, loss_name, loss, feature_matching, axis_name),
+                "generator",
+                orthogonality.get("generator", 0.0),
+            ),
         ),
     )
     return Gan(
@@ -101,6 +124,6 @@ def make_pair_game(
             ),
         ),
         samplers={"generator": pair.sampler()},
-        ema=Ema(ema_decay, ("generator",)) if ema_decay else None,
-        draw_noise=_draw_noise(pair.latent_dim),
+        ema=ema,
+        draw_noise=_draw_noise(pair),
     )

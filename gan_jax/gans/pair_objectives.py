@@ -61,14 +61,18 @@ def discriminator_objective(
         batch, variables = context.batch, context.variables
         real, labels = batch["image"], pair.labels(batch)
         key, penalty_key, dropout_key = jax.random.split(context.key, 3)
-        fake, _ = pair.generate(params, variables, batch["latent"], labels)
+        fake_labels = pair.fake_labels(batch)
+        fake, _ = pair.generate(params, variables, batch["latent"], fake_labels)
         fake = jax.lax.stop_gradient(fake)
-        real_logits, fake_logits, own = pair.compare(params, variables, real, fake, labels, key)
+        real_logits, fake_logits, own = pair.compare(
+            params, variables, real, fake, labels, key, fake_labels=fake_labels
+        )
         variables = {**variables, "discriminator": own}
         value = loss.discriminator(real_logits, fake_logits)
         metrics = summaries(loss_name, real=real_logits)
-        critic = pair.critic(params, variables, labels, dropout_key)
         for penalty in penalties:
+            penalized = fake_labels if penalty.name == "r2" else labels
+            critic = pair.critic(params, variables, penalized, dropout_key)
             extra = _penalty(penalty, critic, real, fake, batch, penalty_key, axis_name)
             # The one penalty that most games have is called just so.
             name = "penalty" if len(penalties) == 1 else f"penalty/{penalty.name}"
@@ -111,10 +115,11 @@ def generator_objective(pair: Pair, loss_name: str, loss, feature_matching: floa
         batch, variables = context.batch, context.variables
         labels = pair.labels(batch)
         fake_key, real_key = jax.random.split(context.key)
-        fake, own = pair.generate(params, variables, batch["generator_latent"], labels)
+        fake_labels = pair.generator_labels(batch)
+        fake, own = pair.generate(params, variables, batch["generator_latent"], fake_labels)
         matching = feature_matching > 0.0
         fake_logits, seen, fake_features = pair.discriminate(
-            params, variables, fake, labels, fake_key, features=matching
+            params, variables, fake, fake_labels, fake_key, features=matching
         )
         real_logits = real_features = None
         if matching or loss.generator_needs_real:
@@ -142,7 +147,7 @@ def after_update(pair: Pair, loss_name: str):
 
     def metrics(params: Any, context: Context) -> dict[str, jax.Array]:
         batch, variables = context.batch, context.variables
-        labels = pair.labels(batch)
+        labels = pair.generator_labels(batch)
         fake, _ = pair.generate(params, variables, batch["generator_latent"], labels)
         logits, _, _ = pair.discriminate(params, variables, fake, labels, context.key)
         return summaries(loss_name, fake_after=logits)

@@ -42,6 +42,7 @@ from gan_jax.losses.least_squares import (
     least_squares_discriminator_loss,
     least_squares_generator_loss,
 )
+from gan_jax.losses.orthogonality import orthogonal_penalty
 from gan_jax.losses.penalties import (
     Critic,
     dragan_penalty,
@@ -76,6 +77,7 @@ __all__ = [
     "minimax_generator_loss",
     "non_saturating_discriminator_loss",
     "non_saturating_generator_loss",
+    "orthogonal_penalty",
     "r1_penalty",
     "r2_penalty",
     "relativistic_average_discriminator_loss",

@@ -102,13 +102,22 @@ def make_discriminator(name: str, **fields: Any) -> nn.Module:
     return _make(DISCRIMINATORS, name, fields)
 
 
+def fields_of(maker: Callable[..., nn.Module]) -> tuple[str, ...]:
+    """The names of the fields that a module may be built with.
+
+    Args:
+        maker: A value of `GENERATORS` or `DISCRIMINATORS`.
+    """
+    module = getattr(maker, "func", maker)
+    return tuple(name for name in module.__dataclass_fields__ if name not in ("parent", "name"))
+
+
 def _make(table, name, fields):
     check_name("network", name, table)
     try:
         return table[name](**fields)
     except TypeError:
-        module = getattr(table[name], "func", table[name])
-        valid = [field for field in module.__dataclass_fields__ if field not in ("parent", "name")]
+        valid = fields_of(table[name])
         wrong = next((field for field in fields if field not in valid), None)
         if wrong is None:
             raise
@@ -126,6 +135,7 @@ __all__ = [
     "ResNetDiscriminator",
     "ResNetGenerator",
     "SNDCGANDiscriminator",
+    "fields_of",
     "make_discriminator",
     "make_generator",
 ]

@@ -59,6 +59,17 @@ def test_the_decay_may_be_a_function_of_the_step(warmup):
         np.testing.assert_allclose(average["gen"]["params"]["w"], 1.0 - decay, rtol=1e-5)
 
 
+def test_the_average_is_a_copy_until_its_start():
+    """As in BigGAN's code: with a start of 1,000, after iteration 999 it is the live network."""
+    ema = core.Ema(0.75, ("gen",), warmup=False, start=1000)
+    old, new = ema.of(*trees(0.0)), ema.of(*trees(1.0))
+    # Steps are counted from 0 here: 998 is iteration 999.
+    assert ema.update(old, new, jnp.int32(998)) == new
+    assert ema.update(old, new, jnp.int32(999))["gen"]["params"]["w"] == 0.25
+    with pytest.raises(ValueError, match="the EMA's start must be at least 0, not -1"):
+        core.Ema(0.75, ("gen",), start=-1)
+
+
 @pytest.mark.parametrize("decay", [1.0, -0.1, float("nan")])
 def test_errors(decay):
     with pytest.raises(ValueError, match=f"decay must be at least 0 and below 1, not {decay:g}"):

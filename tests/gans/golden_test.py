@@ -281,7 +281,7 @@ CASES = {
         {
             "network": "mlp",
             "discriminator.steps": 2,
-            "discriminator.initializer": "dcgan",
+            "discriminator.initializer": "recipe",
             "penalty.one_sided": True,
             **_descent(0.03),
         },
