@@ -162,6 +162,8 @@ class Sampler:
       target: The array of the data that the images imitate.
       options: Further options of `apply`, with their defaults: `{"truncation": None}`. None is
         "off".
+      prepare: `(weights, **options) -> weights`, pure: what is computed of the weights once, before
+        any image is generated with them. None for nothing.
     """
 
     inputs: Mapping[str, Input]
@@ -170,6 +172,7 @@ class Sampler:
     memory: tuple[str, ...] = ()
     target: str = "image"
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    prepare: Callable[..., Weights] | None = None
 
     def first(self, kind: type) -> str | None:
         """The name of the first input of a kind, or None: `sampler.first(Category)`."""

@@ -20,6 +20,9 @@ from gan_jax.core import (
 )
 from gan_jax.gans.network import Net
 
+# Images of a pass whose batch statistics are taken.
+_STANDING_BATCH = 64
+
 
 @dataclasses.dataclass(frozen=True)
 class Pair:
@@ -36,6 +39,9 @@ class Pair:
         where the recipe has one power iteration for both.
       uniform_labels: Whether labels of generated images are drawn, and not the real images'.
       generator_batch: Images of the generator's update, as a multiple of the real ones'.
+      standing_statistics: Passes in training, each on a batch of latents and uniform labels, whose
+        mean batch statistics take the place of the running ones before images are generated (Brock
+        et al. 2019, arXiv:1809.11096, appendix D); 0 for the running ones.
     """
 
     generator: Net
@@ -46,6 +52,7 @@ class Pair:
     one_batch: bool = False
     uniform_labels: bool = False
     generator_batch: int = 1
+    standing_statistics: int = 0
 
     def init(self, key: jax.Array) -> Networks:
         """Initializes both networks."""
@@ -128,7 +135,18 @@ class Pair:
         if self.num_classes:
             inputs["label"] = Category(self.num_classes, labels="label")
 
-        def apply(weights: Weights, drawn: Mapping[str, jax.Array], *, truncation=None):
+        options: dict[str, Any] = {"truncation": None}
+        if self.standing_statistics:
+            options["standing_statistics"] = self.standing_statistics
+
+        def apply(
+            weights: Weights,
+            drawn: Mapping[str, jax.Array],
+            *,
+            truncation: float | None = None,
+            standing_statistics: int | None = None,
+        ):
+            del standing_statistics  # They are of the weights by now.
             return self.generator.sample(
                 weights.params["generator"],
                 weights.variables["generator"],
@@ -136,4 +154,38 @@ class Pair:
                 drawn.get("label"),
             )
 
-        return Sampler(inputs, apply, ("generator",), options={"truncation": None})
+        return Sampler(
+            inputs,
+            apply,
+            ("generator",),
+            options=options,
+            prepare=self._with_standing_statistics if self.standing_statistics else None,
+        )
+
+    def _with_standing_statistics(
+        self, weights: Weights, *, truncation: float | None, standing_statistics: int
+    ) -> Weights:
+        """The weights with means of the batch statistics of several passes in training."""
+        module = self.generator.module.clone(momentum=0.0, axis_name=None)
+        variables = weights.variables["generator"]
+
+        def of_pass(number: jax.Array) -> Any:
+            z_key, label_key = jax.random.split(jax.random.fold_in(jax.random.key(0), number))
+            z = jax.random.normal(z_key, (_STANDING_BATCH, self.latent_dim))
+            labels = None
+            if self.num_classes:
+                labels = jax.random.randint(label_key, (_STANDING_BATCH,), 0, self.num_classes)
+            applied = Net(module)(
+                weights.params["generator"],
+                variables,
+                truncated_normal(z, truncation),
+                labels,
+                key=None,
+            )
+            return applied.variables["batch_stats"]
+
+        passes = jax.lax.map(of_pass, jnp.arange(standing_statistics))
+        standing = jax.tree.map(lambda leaf: leaf.mean(0), passes)
+        return weights._replace(
+            variables={**weights.variables, "generator": {**variables, "batch_stats": standing}}
+        )

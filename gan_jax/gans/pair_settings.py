@@ -37,6 +37,11 @@ class GeneratorSettings:
     orthogonality: float = setting(
         0.0, "Weight of orthogonal regularization of its kernels; 0 for none.", least=0.0
     )
+    standing_statistics: int = setting(
+        0,
+        "Passes over latents that make the batch statistics of sampling; 0: the running ones.",
+        least=0,
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,6 +117,7 @@ def make_pair(settings: Any, shape: tuple[int, ...], num_classes: int, run: Run)
         one_batch=_one_batch(settings.discriminator),
         uniform_labels=bool(num_classes) and settings.generator.labels == "uniform",
         generator_batch=settings.generator.batch,
+        standing_statistics=_standing_statistics(settings),
     )
 
 
@@ -142,6 +148,16 @@ def _options(
             )
         found[field] = value
     return found
+
+
+def _standing_statistics(settings: Any) -> int:
+    passes = settings.generator.standing_statistics
+    if passes and "momentum" not in networks.fields_of(networks.GENERATORS[settings.network]):
+        raise ValueError(
+            f"config.model.generator.standing_statistics={passes}: the generator of "
+            f"network={settings.network} has no batch normalization, leave it at its default, 0"
+        )
+    return passes
 
 
 def _one_batch(chosen: DiscriminatorSettings) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -45,12 +46,14 @@ class Generate:
       compiled: `(weights, inputs of batch_size images) -> uint8 [batch_size, H, W, C]`.
       devices: The devices that compute.
       batch_size: Images at a time over all devices.
+      prepare: `weights -> weights` that `compiled` takes, or None: they are the same.
     """
 
     sampler: Sampler
     compiled: Callable[[Weights, Inputs], jax.Array]
     devices: Devices
     batch_size: int
+    prepare: Callable[[Weights], Weights] | None = None
 
     def __call__(self, weights: Weights, inputs: Inputs) -> Iterator[np.ndarray]:
         """Images of given inputs.
@@ -99,7 +102,10 @@ class Generate:
 
     def _stream(self, weights: Weights, parts: Iterable[Inputs]) -> Iterator[Generated]:
         """Sends a batch to the devices before it waits for the one before."""
-        weights = jax.device_put(_plain(weights), self.devices.whole)
+        weights = _plain(weights)
+        if self.prepare is not None:
+            weights = self.prepare(weights)
+        weights = jax.device_put(weights, self.devices.whole)
         waiting = None
         for part in parts:
             whole = {name: filled(array, self.batch_size) for name, array in part.items()}
@@ -143,7 +149,10 @@ def make_generate(
         out_specs=devices.divided.spec,
         check_vma=False,
     )
-    return Generate(sampler, jax.jit(mapped), devices, per_device * devices.count)
+    prepare = None
+    if sampler.prepare is not None:
+        prepare = jax.jit(functools.partial(sampler.prepare, **{**sampler.options, **options}))
+    return Generate(sampler, jax.jit(mapped), devices, per_device * devices.count, prepare)
 
 
 def image_shape(
