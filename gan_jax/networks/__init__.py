@@ -108,7 +108,7 @@ def fields_of(maker: Callable[..., nn.Module]) -> tuple[str, ...]:
     Args:
         maker: A value of `GENERATORS` or `DISCRIMINATORS`.
     """
-    module = getattr(maker, "func", maker)
+    module: Any = getattr(maker, "func", maker)
     return tuple(name for name in module.__dataclass_fields__ if name not in ("parent", "name"))
 
 

@@ -250,7 +250,7 @@ def _norm_of(generator, train, labels):
     def norm():
         if labels is None:
             return layers.batch_norm(**fields)
-        by_class = layers.ConditionalBatchNorm(
+        by_class: Any = layers.ConditionalBatchNorm(
             generator.num_classes, deviation=generator.class_deviation, **fields
         )
         return functools.partial(by_class, labels=labels)
