@@ -19,6 +19,7 @@ ROOMS = {
     "files": set(),
     "untrusted": set(),
     "losses": {"names"},
+    "augmentations": {"names"},
     "images": {"names", "ranges", "files", "untrusted"},
     "layers": set(),
     "networks": {"names", "ranges", "layers"},
@@ -26,7 +27,9 @@ ROOMS = {
     "checkpoint": {"files", "untrusted"},
     "telemetry": {"files", "untrusted", "images"},
     "core": {"names", "ranges"},
-    "gans": {"names", "ranges", "losses", "images", "layers", "networks", "core"},
+    "gans": {
+        *("names", "ranges", "losses", "augmentations", "images", "layers", "networks", "core")
+    },
     "data": {"names", "files", "untrusted", "images", "core"},
     "sampling": {"names", "ranges", "files", "images", "telemetry", "core"},
     "evaluation": {

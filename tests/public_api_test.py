@@ -7,7 +7,16 @@ import pytest
 
 # Rooms that know no config; files of weights are what an extractor is of, so they come by place.
 ROOMS = (
-    *("losses", "images", "layers", "networks", "metrics", "checkpoint", "telemetry"),
+    *(
+        "losses",
+        "augmentations",
+        "images",
+        "layers",
+        "networks",
+        "metrics",
+        "checkpoint",
+        "telemetry",
+    ),
     *("core", "data", "sampling", "evaluation"),
 )
 BY_PLACE = {("metrics", "efficientnet_lite0", "weights"), ("metrics", "inception", "weights")}
