@@ -21,6 +21,7 @@ from gan_jax.data.dataset import Dataset, Streams, arrays_of, from_arrays, specs
 from gan_jax.data.feed import PLACEMENTS, Feed, calls, make_feed
 from gan_jax.data.loading import load, load_streams
 from gan_jax.data.order import index_examples
+from gan_jax.data.subset import Subset
 
 __all__ = [
     "CLASS_GROUPS",
@@ -28,6 +29,7 @@ __all__ = [
     "Dataset",
     "Feed",
     "Streams",
+    "Subset",
     "arrays_of",
     "cache_directory",
     "calls",

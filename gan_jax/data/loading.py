@@ -12,6 +12,7 @@ from gan_jax.data.cache import Block, cache_directory, through_cache
 from gan_jax.data.classes import class_labels
 from gan_jax.data.dataset import Dataset, from_arrays
 from gan_jax.data.digits import digits
+from gan_jax.data.subset import Subset
 from gan_jax.names import check_name
 
 _log = logging.getLogger(__name__)
@@ -27,6 +28,7 @@ def load(
     image_size: int | Sequence[int] = 32,
     channels: int | None = None,
     classes: str | Sequence[str | int] | None = None,
+    subset: Subset | None = None,
     cache_dir: str | Path | None = None,
     layout: str = "image",
     download: bool = True,
@@ -47,8 +49,9 @@ def load(
         is gray).
       classes: class names, labels or groups (`CLASS_GROUPS`) to keep, see `class_labels`;
         labels keep their numbers and `class_names` all of its names. None for all.
+      subset: which of these examples to keep, a random part of them; None for all.
       cache_dir: where decoded images are kept, one file per source, split, size, number of
-        channels, layout and choice of classes; by default `$XDG_CACHE_HOME/gan_jax`, else
+        channels, layout and choice of examples; by default `$XDG_CACHE_HOME/gan_jax`, else
         `~/.cache/gan_jax`. Files may be deleted at will. If the folder cannot be written to, a
         warning is logged and the images are kept in memory.
       layout: "image", or "side_by_side" for images that hold a pair, each half of which is made
@@ -80,7 +83,7 @@ def load(
         if layout != "image":
             raise ValueError(f"the images of 'digits' are no pairs: layout={layout!r}")
         dataset = digits(split=split, size=size, channels=channels)
-        return dataset if classes is None else _choose(dataset, classes, None, directory, {})
+        return _chosen(dataset, classes, subset, None, directory, {})
     source = _source(name, split, data_dir, download=download, progress=progress)
     # Classes are looked up before anything is decoded: a misspelled one is an error at once.
     if classes is not None:
@@ -98,7 +101,7 @@ def load(
         del arrays["label"]
     class_names = {"label": source.class_names} if "label" in arrays else {}
     dataset = Dataset(arrays, class_names, name, split, decoded.identity)
-    return dataset if classes is None else _choose(dataset, classes, stem, directory, key)
+    return _chosen(dataset, classes, subset, stem, directory, key)
 
 
 def load_streams(domains: Mapping[str, Mapping[str, Any]]) -> dict[str, Dataset]:
@@ -155,20 +158,37 @@ def _source(
     return sources.folder(Path(name[len(_FOLDER) :]))
 
 
-def _choose(
+def _chosen(
     dataset: Dataset,
-    classes: str | Sequence[str | int],
+    classes: str | Sequence[str | int] | None,
+    subset: Subset | None,
     stem: str | None,
     directory: Path,
     key: dict[str, Any],
 ) -> Dataset:
-    """Keeps some classes: in memory where there is no cache file to take them from."""
-    all_names = dataset.class_names.get("label", ())
-    chosen = class_labels(classes, all_names, name=dataset.name)
-    rows = np.flatnonzero(np.isin(dataset.arrays["label"], chosen))
-    if not len(rows):
-        names = ", ".join(all_names[label] for label in chosen)
-        raise ValueError(f"split {dataset.split!r} of {dataset.name!r} has no image of: {names}")
+    """Keeps some classes, and of these a part; all where neither is chosen."""
+    rows, of_key = None, dict[str, Any]()
+    if classes is not None:
+        all_names = dataset.class_names.get("label", ())
+        of_key["labels"] = class_labels(classes, all_names, name=dataset.name)
+        rows = np.flatnonzero(np.isin(dataset.arrays["label"], of_key["labels"]))
+        if not len(rows):
+            names = ", ".join(all_names[label] for label in of_key["labels"])
+            raise ValueError(
+                f"split {dataset.split!r} of {dataset.name!r} has no image of: {names}"
+            )
+    size = len(dataset) if rows is None else len(rows)
+    part = None if subset is None else subset.rows(size)
+    if subset is not None and part is not None:
+        of_key["subset"] = {"count": len(part), "seed": subset.seed}
+        rows = part if rows is None else rows[part]
+    return dataset if rows is None else _taken(dataset, rows, stem, directory, key | of_key)
+
+
+def _taken(
+    dataset: Dataset, rows: np.ndarray, stem: str | None, directory: Path, key: dict[str, Any]
+) -> Dataset:
+    """Some rows: in memory where there is no cache file to take them from."""
     if stem is None:
         arrays = {name: array[rows] for name, array in dataset.arrays.items()}
         return from_arrays(
@@ -180,9 +200,8 @@ def _choose(
             part = rows[batch.start : batch.stop]
             yield Block({name: array[part] for name, array in dataset.arrays.items()})
 
-    key = {**key, "labels": chosen}
-    subset = through_cache(directory, f"{stem}-subset", key, taken(), max_rows=len(rows))
-    return Dataset(subset.arrays, dataset.class_names, dataset.name, dataset.split, subset.identity)
+    kept = through_cache(directory, f"{stem}-subset", key, taken(), max_rows=len(rows))
+    return Dataset(kept.arrays, dataset.class_names, dataset.name, dataset.split, kept.identity)
 
 
 def _warn_skipped(skipped: Sequence[str], total: int, name: str) -> None:

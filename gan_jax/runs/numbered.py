@@ -36,7 +36,7 @@ def inputs_of(
     rows = {}
     if any(isinstance(one, FromData) for one in run.sampler.inputs.values()):
         config = setup.reader_config(run.config, trusted=trusted)
-        rows = arrays_of(setup.load_streams(config, split=split, download=trusted))
+        rows = arrays_of(setup.load_streams(config, split=split, whole=True, download=trusted))
     elif split:
         raise ValueError(f"--split: the sampler '{run.name}' reads no data")
     return functools.partial(

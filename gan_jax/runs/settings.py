@@ -87,6 +87,15 @@ class Data:
     classes: tuple[str | int, ...] = setting(
         (), "Names or labels of the classes to train on; empty for all."
     )
+    fraction: float = setting(
+        1.0, "Share of the examples to train on, chosen at random.", above=0.0, most=1.0
+    )
+    max_examples: int = setting(
+        0, "The most examples to train on, chosen at random; 0 for all.", least=0
+    )
+    subset_seed: int = setting(
+        0, "Seed of the choice of fraction and max_examples.", least=0, most=2**32 - 1
+    )
     layout: str = setting(
         "image",
         "side_by_side: pairs, the two halves of one image.",
@@ -216,6 +225,11 @@ def _check_data(found: Data) -> None:
         raise ValueError(
             f"config.data.layout={found.layout} has no effect with config.data.domains: leave it "
             "at its default, image"
+        )
+    if found.subset_seed and found.fraction == 1.0 and not found.max_examples:
+        raise ValueError(
+            f"config.data.subset_seed={found.subset_seed} has no effect with fraction=1.0 and "
+            "max_examples=0: leave it at its default, 0"
         )
     places: dict[str, Data | Domain] = {} if found.domains else {"config.data": found}
     places |= {f"config.data.domains.{name}": one for name, one in found.domains.items()}

@@ -6,22 +6,19 @@ import dataclasses
 import functools
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import jax
 from ml_collections import ConfigDict
 
 from gan_jax import core, data, gans, telemetry
 from gan_jax.core import processes
-from gan_jax.names import check_name
 from gan_jax.runs import memory, settings
+from gan_jax.runs.config_data import load_streams, subset_of
 from gan_jax.runs.workdir import DataInfo
 from gan_jax.untrusted import shown
 
 # Data that lies on every device by itself.
 _SMALL_BYTES = 2**28
-# What a domain of `config.data.domains` may say for itself; the rest is the same for all.
-DOMAIN_KEYS = tuple(field.name for field in dataclasses.fields(settings.Domain))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +43,14 @@ class Setup:
     def data_info(self) -> DataInfo:
         """What sampling must know of the data once it is gone."""
         return DataInfo({name: dataset.describe() for name, dataset in self.streams.items()})
+
+    # Once, and only where it is read.
+    @functools.cached_property
+    def whole(self) -> data.Streams:
+        """The data of which a part may be trained on: what is scored is compared with all of it."""
+        if subset_of(self.config) == data.Subset():
+            return self.streams
+        return load_streams(self.config, whole=True)
 
     @property
     def epoch(self) -> int:
@@ -124,62 +129,6 @@ def reader_config(config: ConfigDict, *, trusted: bool) -> ConfigDict:
                 )
                 group[key] = ""
     return own
-
-
-def load_streams(config: ConfigDict, *, split: str = "", download: bool = True) -> data.Streams:
-    """Loads the data of a config.
-
-    Args:
-      config: The experiment.
-      split: Another split than the config's; of several domains as "a=testA,b=testB".
-      download: Whether data that is not prepared may be downloaded and prepared.
-
-    Raises:
-      ValueError: As `data.load`, or if `split` names no domain.
-      OSError: As `data.load`.
-    """
-    settings = config.data
-    common: dict[str, Any] = {
-        "image_size": tuple(settings.image_shape) or settings.image_size,
-        "channels": settings.channels or None,
-        "cache_dir": settings.cache_dir or None,
-        "download": download,
-    }
-    if not settings.domains:
-        source = _source(settings, split or settings.split)
-        return {"data": data.load(**source, **common, layout=settings.layout)}
-    splits = _splits(split, tuple(settings.domains))
-    domains = {}
-    for name, domain in settings.domains.items():
-        for key in domain:
-            check_name(f"key of config.data.domains.{name}", key, DOMAIN_KEYS)
-        merged = {key: domain.get(key, settings[key]) for key in DOMAIN_KEYS}
-        domains[name] = _source(merged, splits.get(name, merged["split"])) | common
-    return data.load_streams(domains)
-
-
-def _source(settings: Mapping[str, Any], split: str) -> dict[str, Any]:
-    classes: Any = tuple(settings["classes"])
-    if len(classes) == 1 and isinstance(classes[0], str):
-        classes = classes[0]  # `--config.data.classes=cat,dog` arrives as one string.
-    return {
-        "name": settings["name"],
-        "split": split,
-        "data_dir": settings["dir"] or None,
-        "classes": classes or None,
-    }
-
-
-def _splits(split: str, domains: tuple[str, ...]) -> dict[str, str]:
-    """`{domain: split}` of "a=testA,b=testB"."""
-    found = {}
-    for part in filter(None, split.split(",")):
-        name, equals, value = part.partition("=")
-        if not equals or name not in domains:
-            example = ",".join(f"{domain}=SPLIT" for domain in domains)
-            raise ValueError(f"split '{split}': this data has domains, give {example}")
-        found[name] = value
-    return found
 
 
 def experiment_of(

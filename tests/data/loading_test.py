@@ -363,6 +363,20 @@ def test_transparency_palette_and_orientation(tmp_path):
     ]
 
 
+def test_a_random_part_is_kept_in_the_cache_and_read_again(folder, cache_dir):
+    subset = data.Subset(max_examples=4, seed=3)
+    whole, part = load(folder, cache_dir), load(folder, cache_dir, subset=subset)
+    np.testing.assert_array_equal(
+        part.arrays["image"], whole.arrays["image"][subset.rows(len(whole))]
+    )
+    files = sorted(cache_dir.iterdir())
+    again = load(folder, cache_dir, subset=subset)
+    assert (again.identity, sorted(cache_dir.iterdir())) == (part.identity, files)
+    others = [data.Subset(max_examples=4), data.Subset(max_examples=5, seed=3)]
+    found = {load(folder, cache_dir, subset=other).identity for other in others}
+    assert len(found | {part.identity, whole.identity}) == 4
+
+
 @pytest.mark.parametrize(
     ("classes", "labels"),
     [

@@ -7,10 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from configs import vanilla_mnist
 from gan_jax import metrics, telemetry
 from gan_jax.checkpoint import Checkpointer
 from gan_jax.evaluation import features, samples
 from gan_jax.metrics import extractor as extractors
+from gan_jax.modes.train import periodic_evaluation
+from gan_jax.runs.setup import set_up
 
 SMALL = ("--extractor=toy", "--num_images=40", "--num_real=60")
 
@@ -102,6 +105,17 @@ def test_the_best_checkpoint_has_the_score_that_training_gave_it(run, command_li
         logged = {k.removeprefix("score/"): v for k, v in line.items() if k.startswith("score/")}
         assert trained["scores"] == logged
         assert evaluated["scores"] == pytest.approx(logged, rel=1e-6)
+
+
+def test_a_run_on_a_part_of_the_data_is_compared_with_all_of_it():
+    config = vanilla_mnist.get_config("smoke")
+    config.data.update(name="digits", max_examples=100)
+    config.evaluate.update(extractor="toy", num_images=16)
+    prepared = set_up(config)
+    assert prepared.data_info.streams["data"]["size"] == prepared.epoch == 100
+    assert len(prepared.whole["data"]) == 1797
+    protocol = periodic_evaluation._make_evaluate(prepared)(0).protocol
+    assert protocol["real_count"] == 1797
 
 
 def test_checkpoints_are_scored_twice_alike_and_kept(unscored, command_line, tmp_path):

@@ -33,6 +33,8 @@ def set_to(config, key, value):
         ("parallel", "pmpa", "unknown config.parallel 'pmpa': did you mean 'pmap'"),
         ("data.rotation", 3, "unknown key of config.data 'rotation'"),
         ("data.augment.rotation_degrees", 181.0, "must be at least 0 and at most 180, not 181"),
+        ("data.fraction", 0.0, "config.data.fraction must be above 0 and at most 1, not 0"),
+        ("data.subset_seed", 1, "subset_seed=1 has no effect with fraction=1.0 and max_examples=0"),
         ("data.channels", 2, "config.data.channels must be 0, 1 or 3, not 2"),
         ("data.image_shape", (32,), "config.data.image_shape must be (height, width), or ()"),
         ("data.placement", "gpu", "unknown config.data.placement 'gpu'"),

@@ -108,7 +108,7 @@ def evaluate_run(
     if files and num_images and num_images > files.count:
         raise ValueError(f"--num_images={num_images}: {images} holds {files.count} images")
     extracts = metrics.make_extractor(extractor, weights=weights)
-    streams = setup.load_streams(config, split=split, download=trusted)
+    streams = setup.load_streams(config, split=split, whole=True, download=trusted)
     count = num_images or (files.count if files else _default_count(first, streams))
     if extracted:
         count = len(extracted.features)

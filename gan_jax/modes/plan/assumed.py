@@ -9,6 +9,7 @@ from ml_collections import ConfigDict
 
 from gan_jax import core, data
 from gan_jax.runs import settings
+from gan_jax.runs.config_data import subset_of
 from gan_jax.runs.setup import Setup, experiment_of, likely_specs
 
 
@@ -71,7 +72,8 @@ def assume(
             images=known.images if num_images is None else num_images,
             classes=known.classes if num_classes is None else num_classes,
         )
-        streams[stream] = _dataset(_specs(config, stream, known), known.images)
+        images = known.images and subset_of(config).count(known.images)
+        streams[stream] = _dataset(_specs(config, stream, known), images)
     specs = data.specs_of(streams)
     return Setup(
         config,

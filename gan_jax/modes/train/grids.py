@@ -24,7 +24,7 @@ class Grids:
         """
         self._experiment, self._where = setup.sampled, where
         self._info, self._seed = setup.data_info, setup.config.seed
-        self._arrays = arrays_of(setup.streams)
+        self._arrays = arrays_of(setup.whole)
         self._grids: dict[tuple[int, str], sampling.FixedGrid] = {}
 
     def save(self, step: int, state: core.GanState) -> Iterator[tuple[str, np.ndarray]]:

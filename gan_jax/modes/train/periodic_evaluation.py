@@ -258,7 +258,7 @@ def _make_evaluate(setup: Setup) -> OfPhase:
     state = jax.eval_shape(lambda: core.init_state(phases[0].gan, config.seed))
     evaluator = evaluation.make_evaluator(
         make_extractor(settings.extractor, weights=settings.weights or None),
-        setup.streams,
+        setup.whole,
         phases[-1].gan.samplers[name].target,
         settings.metrics,
         num_images=settings.num_images,
@@ -273,12 +273,13 @@ def _make_evaluate(setup: Setup) -> OfPhase:
             evaluator,
             sampler,
             core.sampling_weights(state, sampler),
-            setup.streams,
+            setup.whole,
             family=config.family,
             sampler_name=name,
             precision=config.precision,
             count=settings.num_images,
             averaged=bool(core.sampling_part(state, sampler).ema),
+            frequencies=setup.data_info.label_frequencies,
             unfinished_dir=parts.folder_of(config.data.cache_dir or None),
         )
 
