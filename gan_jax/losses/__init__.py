@@ -51,6 +51,7 @@ from gan_jax.losses.penalties import (
     r1_penalty,
     r2_penalty,
 )
+from gan_jax.losses.regularizers import consistency_loss, lecam_regularizer, top_k_mean
 from gan_jax.losses.relativistic import (
     relativistic_average_discriminator_loss,
     relativistic_average_generator_loss,
@@ -64,6 +65,7 @@ __all__ = [
     "AdversarialLoss",
     "Critic",
     "adversarial_loss",
+    "consistency_loss",
     "discriminator_probabilities",
     "dragan_penalty",
     "feature_matching_loss",
@@ -73,6 +75,7 @@ __all__ = [
     "interpolated_gradient_penalty",
     "least_squares_discriminator_loss",
     "least_squares_generator_loss",
+    "lecam_regularizer",
     "minimax_discriminator_loss",
     "minimax_generator_loss",
     "non_saturating_discriminator_loss",
@@ -84,6 +87,7 @@ __all__ = [
     "relativistic_average_generator_loss",
     "relativistic_discriminator_loss",
     "relativistic_generator_loss",
+    "top_k_mean",
     "wasserstein_discriminator_loss",
     "wasserstein_generator_loss",
 ]
