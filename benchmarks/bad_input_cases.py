@@ -77,6 +77,8 @@ WRONG_TEXTS = {
     "precisions": ("float16", "float32,float8"),
     "parallel_modes": ("pmpa", "jit,x"),
     "model.penalty.name": ("gradient_penlty", "r1+", "r1+r1", "none+x"),
+    "model.augment.policy": ("bgc", "color,cutuot", "color,color", "color+cutout"),
+    "model.regularization.name": ("lcam", "cr+", "cr+cr", "cr+bcr", "none+x"),
     "data.name": ("digit", "folder:{tmp}/nowhere", "folder:", "", "no such set/x"),
     "data.dir": ("{tmp}",),
     "data.split": ("trian", ""),
@@ -90,7 +92,7 @@ WRONG_TEXTS = {
 # Where nothing is empty, or an empty value means something.
 EMPTY_IS_RIGHT = {
     *("data.dir", "data.cache_dir", "data.classes", "evaluate.weights"),
-    *("split", "checkpoints", "name"),
+    *("split", "checkpoints", "name", "model.augment.policy"),
 }
 # What is said for this machine alone, or for a cluster.
 NOT_TRIED = {"traceback", "distributed", "coordinator", "data.cache_dir"}

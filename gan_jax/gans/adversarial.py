@@ -22,11 +22,13 @@ from gan_jax.core import (
     is_constant,
     schedule,
 )
+from gan_jax.gans.augmentation import AugmentSettings, make_augmentation
 from gan_jax.gans.optimizers import OptimizerSettings, optimizer
 from gan_jax.gans.pair import Pair
 from gan_jax.gans.pair_game import make_pair_game
 from gan_jax.gans.pair_objectives import PENALTIES, Penalty
 from gan_jax.gans.pair_settings import DiscriminatorSettings, GeneratorSettings, make_pair
+from gan_jax.gans.regularization import RegularizationSettings, make_regularization, make_top_k
 from gan_jax.gans.settings import Run, setting
 from gan_jax.names import check_name
 
@@ -57,6 +59,12 @@ class Settings:
     feature_matching: float = setting(
         0.0, "Weight of feature matching in the generator's loss; 0 for none.", least=0.0
     )
+    top_k: Number = setting(
+        1.0,
+        "Share of the images, of the highest logits, that train the generator.",
+        above=0.0,
+        most=1.0,
+    )
     weight_clip: float = setting(0.0, "Bound on the critic's weights; 0 for none.", least=0.0)
     ema_decay: Number = setting(
         0.0, "Decay of the generator's averaged weights; 0 for none.", least=0.0, below=1.0
@@ -68,6 +76,8 @@ class Settings:
         least=0,
     )
     penalty: PenaltySettings = setting(PenaltySettings(), "Gradient penalties.")
+    augment: AugmentSettings = setting(AugmentSettings(), "Augmentation.")
+    regularization: RegularizationSettings = setting(RegularizationSettings(), "Of logits.")
     generator: GeneratorSettings = setting(GeneratorSettings(), "The generator.")
     discriminator: DiscriminatorSettings = setting(DiscriminatorSettings(), "The discriminator.")
     generator_optimizer: OptimizerSettings = setting(
@@ -109,6 +119,9 @@ def build(settings: Settings, arrays: Mapping[str, ArraySpec], run: Run) -> Expe
         penalties=_penalties(settings, run),
         discriminator_steps=settings.discriminator.steps,
         feature_matching=settings.feature_matching,
+        augmentation=make_augmentation(settings.augment, settings.loss, run),
+        regularization=make_regularization(settings.regularization),
+        top_k=make_top_k(settings.top_k, settings.loss, run),
         orthogonality={
             "generator": settings.generator.orthogonality,
             "discriminator": settings.discriminator.orthogonality,

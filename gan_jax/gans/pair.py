@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -92,21 +92,29 @@ class Pair:
     def compare(self, params, variables, real, fake, labels, key, *, fake_labels=None):
         """Logits [B] each of real and generated images in training, and the collections.
 
-        A discriminator takes both in one batch, or the real images first and then the generated
-        ones with what it kept. Generated images have the labels of the real ones unless others are
-        given.
+        Generated images have the labels of the real ones unless others are given.
         """
-        fake_labels = labels if fake_labels is None else fake_labels
+        labels = [labels, labels if fake_labels is None else fake_labels]
+        (real, fake), own = self.compare_all(params, variables, [real, fake], labels, key)
+        return real, fake, own
+
+    def compare_all(self, params, variables, images: Sequence[jax.Array], labels, key):
+        """Logits [B] of each of several batches of images in training, and the collections.
+
+        A discriminator takes all in one batch, or batch after batch, each with what it kept of the
+        one before: real images first. `labels` are of each batch.
+        """
         if self.one_batch:
-            images = jnp.concatenate([real, fake])
-            labels = None if labels is None else jnp.concatenate([labels, fake_labels])
-            both, own, _ = self.discriminate(params, variables, images, labels, key)
-            return *jnp.split(both, 2), own
-        real_key, fake_key = jax.random.split(key)
-        real_logits, own, _ = self.discriminate(params, variables, real, labels, real_key)
-        variables = {**variables, "discriminator": own}
-        fake_logits, own, _ = self.discriminate(params, variables, fake, fake_labels, fake_key)
-        return real_logits, fake_logits, own
+            together = jnp.concatenate(images)
+            joined = None if labels[0] is None else jnp.concatenate(labels)
+            logits, own, _ = self.discriminate(params, variables, together, joined, key)
+            return jnp.split(logits, len(images)), own
+        found, keys = [], jax.random.split(key, len(images))
+        for one, own_labels, own_key in zip(images, labels, keys, strict=True):
+            logits, own, _ = self.discriminate(params, variables, one, own_labels, own_key)
+            variables = {**variables, "discriminator": own}
+            found.append(logits)
+        return found, variables["discriminator"]
 
     def critic(self, params, variables, labels, key) -> Callable[[jax.Array], jax.Array]:
         """The discriminator as a float32 function `images -> logits` for the penalties."""

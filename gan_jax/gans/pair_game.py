@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 
 from gan_jax import losses
-from gan_jax.core import Ema, Gan, Monitor, Optimizer, Player
+from gan_jax.core import Ema, Gan, Monitor, Number, Optimizer, Player
+from gan_jax.gans.augmentation import NO_AUGMENTATION, Augmentation
 from gan_jax.gans.orthogonality import with_orthogonality
 from gan_jax.gans.pair import Pair
 from gan_jax.gans.pair_objectives import (
@@ -19,6 +20,7 @@ from gan_jax.gans.pair_objectives import (
     generator_objective,
     summaries,
 )
+from gan_jax.gans.regularization import NO_REGULARIZATION, Regularization
 
 
 def _draw_noise(pair: Pair):
@@ -53,6 +55,9 @@ def make_pair_game(
     penalties: tuple[Penalty, ...] = (),
     discriminator_steps: int = 1,
     feature_matching: float = 0.0,
+    augmentation: Augmentation = NO_AUGMENTATION,
+    regularization: Regularization = NO_REGULARIZATION,
+    top_k: Number = 1.0,
     orthogonality: Mapping[str, float] = MappingProxyType({}),
     ema: Ema | None = None,
     monitor_every: int = 1,
@@ -73,6 +78,10 @@ def make_pair_game(
       penalties: Added to the discriminator's loss.
       discriminator_steps: Updates of the discriminator per step (n_critic).
       feature_matching: Weight of feature matching in the generator's loss (Salimans et al. 2016).
+      augmentation: Of all images that the discriminator sees.
+      regularization: Added to the discriminator's loss because of its logits.
+      top_k: Share of the generated images, those of the highest logits, that the generator trains
+        on; a number or a schedule (Sinha et al. 2020).
       orthogonality: `{network: weight}` of orthogonal regularization (Brock et al. 2019).
       ema: The generator's moving average, or None.
       monitor_every: D(G(z)) after the generator's update is computed every so many steps; it costs
@@ -94,7 +103,15 @@ def make_pair_game(
             ("discriminator",),
             "discriminator",
             with_orthogonality(
-                discriminator_objective(pair, loss_name, loss, penalties, axis_name),
+                discriminator_objective(
+                    pair,
+                    loss_name,
+                    loss,
+                    penalties,
+                    axis_name,
+                    augmentation=augmentation,
+                    regularization=regularization,
+                ),
                 "discriminator",
                 orthogonality.get("discriminator", 0.0),
             ),
@@ -105,20 +122,30 @@ def make_pair_game(
             ("generator",),
             "generator",
             with_orthogonality(
-                generator_objective(pair, loss_name, loss, feature_matching, axis_name),
+                generator_objective(
+                    pair,
+                    loss_name,
+                    loss,
+                    feature_matching,
+                    axis_name,
+                    augmentation=augmentation,
+                    top_k=top_k,
+                ),
                 "generator",
                 orthogonality.get("generator", 0.0),
             ),
         ),
     )
     return Gan(
-        init_networks=pair.init,
+        init_networks=lambda key: pair.init(key)._replace(
+            memory=augmentation.start() | regularization.start()
+        ),
         optimizers={"discriminator": discriminator_optimizer, "generator": generator_optimizer},
         players=players,
         monitors=(
             Monitor(
                 "after_update",
-                after_update(pair, loss_name),
+                after_update(pair, loss_name, augmentation=augmentation),
                 every=max(1, monitor_every),
                 pairs=(before,),
             ),
@@ -126,4 +153,6 @@ def make_pair_game(
         samplers={"generator": pair.sampler()},
         ema=ema,
         draw_noise=_draw_noise(pair),
+        # Numbers that are reduced over the devices before they are remembered.
+        memory_is_mean=True,
     )
