@@ -38,6 +38,10 @@ from gan_jax.losses.cross_entropy import (
 )
 from gan_jax.losses.feature_matching import feature_matching_loss
 from gan_jax.losses.hinge import hinge_discriminator_loss, hinge_generator_loss
+from gan_jax.losses.information import (
+    categorical_cross_entropy,
+    gaussian_negative_log_likelihood,
+)
 from gan_jax.losses.least_squares import (
     least_squares_discriminator_loss,
     least_squares_generator_loss,
@@ -65,10 +69,12 @@ __all__ = [
     "AdversarialLoss",
     "Critic",
     "adversarial_loss",
+    "categorical_cross_entropy",
     "consistency_loss",
     "discriminator_probabilities",
     "dragan_penalty",
     "feature_matching_loss",
+    "gaussian_negative_log_likelihood",
     "hinge_discriminator_loss",
     "hinge_generator_loss",
     "interpolate",
