@@ -126,11 +126,26 @@ def torch_steps(case: Case, dtype: str, before: Leaves, python: str) -> Leaves:
     Raises:
       subprocess.CalledProcessError: They failed; what they said is on stderr.
     """
+    return run_torch("torch_steps.py", case.to_json(), dtype, before, python)
+
+
+def run_torch(script: str, case: str, dtype: str, before: Leaves, python: str) -> Leaves:
+    """What a script of PyTorch makes of parameters and statistics.
+
+    Args:
+      script: Its file in this folder.
+      case: The case as JSON.
+      dtype: "float32" or "float64".
+      before: Parameters and statistics to begin with.
+      python: A python with torch.
+
+    Raises:
+      subprocess.CalledProcessError: It failed; what it said is on stderr.
+    """
     with tempfile.TemporaryDirectory() as folder:
         start, end = (str(Path(folder, name)) for name in ("start.npz", "end.npz"))
         np.savez(start, **before)
-        script = str(HERE / "torch_steps.py")
-        subprocess.run([python, script, case.to_json(), dtype, start, end], check=True)
+        subprocess.run([python, str(HERE / script), case, dtype, start, end], check=True)
         with np.load(end) as file:
             return dict(file)
 
@@ -165,6 +180,11 @@ def write_golden(path: Path, python: str) -> None:
     """Writes the digests of float64 PyTorch's steps of `SMALL`, one leaf per line."""
     before = leaves_of(start_state(game(SMALL)))
     after = torch_steps(SMALL, "float64", before, python)
+    write_digests(path, before, after)
+
+
+def write_digests(path: Path, before: Leaves, after: Leaves) -> None:
+    """Writes the digests of the leaves that are in `before`, and the losses, one per line."""
     lines = (
         f"  {json.dumps(name)}: {json.dumps([float(f'{x:.9g}') for x in values])}"
         for name, values in (

@@ -53,6 +53,69 @@ class Case:
 SMALL = Case(4, image_size=16, latent_dim=6, batch_size=4, critic_steps=2, optimizer="sgd", steps=2)
 
 
+@dataclasses.dataclass(frozen=True)
+class InfoGANCase:
+    """Some training steps of InfoGAN, with one category and two continuous codes.
+
+    Attributes:
+      width: Factor on the number of channels and units.
+      image_size: Height and width of the images, of one channel.
+      latent_dim: Length of the noise.
+      categories: Values of the category.
+      batch_size: Images in an update.
+      optimizer: "adam", 2e-4 and 1e-3 (0.5, 0.999), or "sgd" with a rate of 0.01.
+      steps: Steps to do.
+    """
+
+    width: float = 1.0
+    image_size: int = 28
+    latent_dim: int = 62
+    categories: int = 10
+    batch_size: int = 16
+    optimizer: str = "adam"
+    steps: int = 3
+
+    @property
+    def rates(self) -> dict[str, float]:
+        """The players' learning rates."""
+        if self.optimizer == "sgd":
+            return {"discriminator": 0.01, "generator": 0.01}
+        return {"discriminator": 2e-4, "generator": 1e-3}
+
+    def to_json(self) -> str:
+        """The case as one line of JSON."""
+        return json.dumps(dataclasses.asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "InfoGANCase":
+        """The case that `to_json` wrote."""
+        return cls(**json.loads(text))
+
+
+INFOGAN_SMALL = InfoGANCase(
+    1 / 16, image_size=8, latent_dim=5, categories=3, batch_size=8, optimizer="sgd", steps=2
+)
+
+
+def infogan_batch(case: InfoGANCase, step: int) -> dict[str, np.ndarray]:
+    """Images in [-1, 1], noise and codes of one step.
+
+    Returns:
+      "image" [B, S, S, 1], "z" [B, latent_dim], "code_0" and "code_1" [B], float32, and "category"
+      int32 [B] of the discriminator's update; all but the images with "generator_" before their
+      names of the generator's.
+    """
+    random, size = _random(f"infogan step {step}"), case.batch_size
+    image = random.uniform(-1, 1, (size, case.image_size, case.image_size, 1))
+    batch = {"image": image.astype(np.float32)}
+    for player in ("", "generator_"):
+        noise = random.uniform(-1, 1, (size, case.latent_dim + 2)).astype(np.float32)
+        batch[f"{player}z"] = noise[:, 2:]
+        batch[f"{player}code_0"], batch[f"{player}code_1"] = noise[:, 0], noise[:, 1]
+        batch[f"{player}category"] = random.randint(0, case.categories, size).astype(np.int32)
+    return batch
+
+
 def _random(name: str) -> np.random.RandomState:
     return np.random.RandomState(zlib.crc32(name.encode()))
 

@@ -45,6 +45,7 @@ class Uniform:
       shape: The shape of one example.
       low: Lower bound.
       high: Upper bound.
+      swept: The first and the last value that a sweep goes through; None for the bounds.
 
     Raises:
       ValueError: If `low` is not below `high`.
@@ -53,6 +54,7 @@ class Uniform:
     shape: tuple[int, ...]
     low: float = -1.0
     high: float = 1.0
+    swept: tuple[float, float] | None = None
 
     def __post_init__(self):
         if not self.low < self.high:

@@ -29,6 +29,7 @@ class Family:
 # Each is a module of this package, with `Settings` and `build`. One line per family.
 NAMES = (
     "adversarial",
+    "infogan",
 )  # fmt: skip
 
 

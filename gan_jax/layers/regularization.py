@@ -18,6 +18,7 @@ def batch_norm(
     epsilon: float = 1e-5,
     momentum: float = 0.9,
     affine: bool = True,
+    scale_init: nn.initializers.Initializer = nn.initializers.ones,
 ) -> nn.BatchNorm:
     """Builds a batch normalization over all axes but the last (Ioffe and Szegedy 2015).
 
@@ -25,7 +26,7 @@ def batch_norm(
     PyTorch's 0.1). Statistics are float32 whatever the dtype; the running variance is that of the
     batch, without Bessel's correction. The variance is the mean squared deviation from the mean,
     which is accurate however large the mean (Flax's default, E[x^2] - E[x]^2, loses its digits
-    there). Scale is 1 and bias 0 at first.
+    there). The bias is 0 at first.
 
     Args:
         train: Whether to normalize by the batch's own statistics and update the running ones in
@@ -36,11 +37,13 @@ def batch_norm(
         momentum: Share of the running statistics that an update keeps. With 0 they are those of the
             last batch.
         affine: Whether there are a scale and a bias.
+        scale_init: Initializer of the scale, by default 1.
     """
     return nn.BatchNorm(
         use_running_average=not train,
         momentum=momentum,
         epsilon=epsilon,
+        scale_init=scale_init,
         dtype=dtype,
         axis_name=axis_name,
         use_fast_variance=False,

@@ -25,6 +25,12 @@ import flax.linen as nn
 
 from gan_jax.names import check_name, unknown_name
 from gan_jax.networks.dcgan import DCGANDiscriminator, DCGANGenerator
+from gan_jax.networks.infogan import (
+    InfoGANCodeHead,
+    InfoGANDiscriminatorHead,
+    InfoGANGenerator,
+    InfoGANTrunk,
+)
 from gan_jax.networks.inputs import INITIALIZERS
 from gan_jax.networks.mlp import MLPDiscriminator, MLPGenerator
 from gan_jax.networks.resnet import ResNetDiscriminator, ResNetGenerator
@@ -130,6 +136,10 @@ __all__ = [
     "INITIALIZERS",
     "DCGANDiscriminator",
     "DCGANGenerator",
+    "InfoGANCodeHead",
+    "InfoGANDiscriminatorHead",
+    "InfoGANGenerator",
+    "InfoGANTrunk",
     "MLPDiscriminator",
     "MLPGenerator",
     "ResNetDiscriminator",

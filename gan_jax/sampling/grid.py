@@ -140,7 +140,7 @@ def sweep_inputs(
     elif isinstance(one, Normal | Uniform):
         if columns < 2:
             raise ValueError(f"a sweep has at least 2 columns, not {columns}")
-        low, high = _NORMAL_RANGE if isinstance(one, Normal) else (one.low, one.high)
+        low, high = _NORMAL_RANGE if isinstance(one, Normal) else one.swept or (one.low, one.high)
         values = np.linspace(low, high, columns, dtype=np.float32)
         swept = _with_first_entry(found[name], values)
         titles = (f"{low:g}", *[""] * (columns - 2), f"{high:g}")
