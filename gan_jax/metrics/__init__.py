@@ -35,6 +35,7 @@ from gan_jax.metrics.manifold import (
     manifold_scores,
     precision_recall,
 )
+from gan_jax.metrics.matching import MatchedAccuracy, matched_accuracy
 from gan_jax.metrics.torch_file import WeightsError, read_torch_file
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "InceptionScoreMoments",
     "KernelInceptionDistance",
     "ManifoldScores",
+    "MatchedAccuracy",
     "Moments",
     "PrecisionRecall",
     "WeightsError",
@@ -62,6 +64,7 @@ __all__ = [
     "kernel_inception_distance",
     "make_extractor",
     "manifold_scores",
+    "matched_accuracy",
     "merge_inception_score_moments",
     "merge_moments",
     "metric_key",
