@@ -5,6 +5,7 @@ be compared with tomorrow's.
 """
 
 import dataclasses
+import itertools
 import json
 import zlib
 
@@ -113,6 +114,52 @@ def infogan_batch(case: InfoGANCase, step: int) -> dict[str, np.ndarray]:
         batch[f"{player}z"] = noise[:, 2:]
         batch[f"{player}code_0"], batch[f"{player}code_1"] = noise[:, 0], noise[:, 1]
         batch[f"{player}category"] = random.randint(0, case.categories, size).astype(np.int32)
+    return batch
+
+
+# Steps of AC-GAN of fully connected networks; `weight` is the auxiliary classifier's.
+ACGAN = {
+    "latent_dim": 3,
+    "classes": 3,
+    "size": 4,
+    "batch": 5,
+    "weight": 0.5,
+    "rate": 0.1,
+    "steps": 2,
+}
+
+
+def acgan_shapes() -> dict[str, tuple[int, ...]]:
+    """The shapes of the parameters, by gan_jax's names."""
+    latent, classes, pixels = ACGAN["latent_dim"], ACGAN["classes"], ACGAN["size"] ** 2
+    found: dict[str, tuple[int, ...]] = {
+        "generator/params/LabelEmbedding_0/embedding": (classes, latent)
+    }
+    for network, widths in (
+        ("generator", (2 * latent, 4, 5, 10, pixels)),
+        ("discriminator", (pixels, 5, 4, 1)),
+        ("classifier", (4, classes)),
+    ):
+        for n, pair in enumerate(itertools.pairwise(widths)):
+            found[f"{network}/params/Dense_{n}/kernel"] = pair
+            found[f"{network}/params/Dense_{n}/bias"] = pair[1:]
+    return found
+
+
+def acgan_batch(step: int) -> dict[str, np.ndarray]:
+    """Images in [-1, 1], noise and labels of one step of AC-GAN.
+
+    Returns:
+      "image" [B, S, S, 1], "latent" and "generator_latent" [B, latent_dim], float32, and "label",
+      "fake_label" and "generator_label" int32 [B].
+    """
+    random, size, count = _random(f"acgan step {step}"), ACGAN["size"], ACGAN["batch"]
+    batch = {"image": random.uniform(-1, 1, (count, size, size, 1)).astype(np.float32)}
+    for name in ("latent", "generator_latent"):
+        noise = random.standard_normal((count, ACGAN["latent_dim"]))
+        batch[name] = noise.astype(np.float32)
+    for name in ("label", "fake_label", "generator_label"):
+        batch[name] = random.randint(0, ACGAN["classes"], count).astype(np.int32)
     return batch
 
 

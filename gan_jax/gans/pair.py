@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from gan_jax import losses
 from gan_jax.core import (
     Category,
     Input,
@@ -42,6 +43,10 @@ class Pair:
       standing_statistics: Passes in training, each on a batch of latents and uniform labels, whose
         mean batch statistics take the place of the running ones before images are generated (Brock
         et al. 2019, arXiv:1809.11096, appendix D); 0 for the running ones.
+      labels_to_discriminator: Whether the discriminator is given the labels of a conditional game.
+      classifier: `features -> class logits [B, num_classes]` of the discriminator's last features;
+        None for none.
+      classifier_weight: Factor on its loss in both players' losses.
     """
 
     generator: Net
@@ -53,6 +58,9 @@ class Pair:
     uniform_labels: bool = False
     generator_batch: int = 1
     standing_statistics: int = 0
+    labels_to_discriminator: bool = True
+    classifier: Net | None = None
+    classifier_weight: float = 0.0
 
     def init(self, key: jax.Array) -> Networks:
         """Initializes both networks."""
@@ -63,8 +71,18 @@ class Pair:
         labels = jnp.zeros((2,), jnp.int32) if self.num_classes else None
         made = {
             "generator": self.generator.init(generator_key, latents, labels),
-            "discriminator": self.discriminator.init(discriminator_key, images, labels),
+            "discriminator": self.discriminator.init(
+                discriminator_key, images, self._shown(labels)
+            ),
         }
+        if self.classifier is not None:
+            params, variables = ({"discriminator": tree} for tree in made["discriminator"])
+            features = jax.eval_shape(
+                lambda: self.discriminate(params, variables, images, labels, key, features=True)[2]
+            )
+            made["classifier"] = self.classifier.init(
+                jax.random.fold_in(key, 2), jnp.zeros(features.shape, features.dtype)
+            )
         return Networks(
             {name: params for name, (params, _) in made.items()},
             {name: variables for name, (_, variables) in made.items()},
@@ -83,44 +101,80 @@ class Pair:
             params["discriminator"],
             variables["discriminator"],
             images,
-            labels,
+            self._shown(labels),
             key=key,
             show=features,
         )
         return applied.out, applied.variables, applied.shown.get("features")
 
-    def compare(self, params, variables, real, fake, labels, key, *, fake_labels=None):
-        """Logits [B] each of real and generated images in training, and the collections.
+    def classify(
+        self, params, variables, *given: tuple[jax.Array, jax.Array]
+    ) -> tuple[jax.Array, dict[str, Any]]:
+        """Cross-entropy of the classifier on pairs of features and labels, summed over the pairs.
 
-        Generated images have the labels of the real ones unless others are given.
+        Returns:
+          The loss [], and the collections of the classifier, `{"classifier": tree}`.
         """
-        labels = [labels, labels if fake_labels is None else fake_labels]
-        (real, fake), own = self.compare_all(params, variables, [real, fake], labels, key)
-        return real, fake, own
+        assert self.classifier is not None
+        loss, own = jnp.float32(0.0), variables["classifier"]
+        for features, labels in given:
+            logits, own, _ = self.classifier(params["classifier"], own, features, key=None)
+            loss += losses.categorical_cross_entropy(logits, labels)
+        return loss, {"classifier": own}
 
-    def compare_all(self, params, variables, images: Sequence[jax.Array], labels, key):
-        """Logits [B] of each of several batches of images in training, and the collections.
+    def compare_all(
+        self,
+        params,
+        variables,
+        images: Sequence[jax.Array],
+        labels: Sequence[jax.Array | None],
+        key,
+        *,
+        features: bool = False,
+    ) -> tuple[list[jax.Array], list[Any], Any]:
+        """Several batches of images before the discriminator in training.
 
-        A discriminator takes all in one batch, or batch after batch, each with what it kept of the
-        one before: real images first. `labels` are of each batch.
+        It takes all in one batch, or batch after batch, each with what it kept of the one before:
+        real images first.
+
+        Args:
+          params: Of all networks.
+          variables: Of all networks.
+          images: The batches [B, H, W, C].
+          labels: The labels [B] of each, or None.
+          key: Typed PRNG key.
+          features: Whether the discriminator's features are wanted.
+
+        Returns:
+          Of each batch the logits [B] and the features, or None; and the collections.
         """
         if self.one_batch:
             together = jnp.concatenate(images)
             joined = None if labels[0] is None else jnp.concatenate(labels)
-            logits, own, _ = self.discriminate(params, variables, together, joined, key)
-            return jnp.split(logits, len(images)), own
-        found, keys = [], jax.random.split(key, len(images))
+            logits, own, shown = self.discriminate(
+                params, variables, together, joined, key, features=features
+            )
+            each = jnp.split(shown, len(images)) if features else [None] * len(images)
+            return jnp.split(logits, len(images)), each, own
+        found, each, keys = [], [], jax.random.split(key, len(images))
         for one, own_labels, own_key in zip(images, labels, keys, strict=True):
-            logits, own, _ = self.discriminate(params, variables, one, own_labels, own_key)
+            logits, own, shown = self.discriminate(
+                params, variables, one, own_labels, own_key, features=features
+            )
             variables = {**variables, "discriminator": own}
             found.append(logits)
-        return found, variables["discriminator"]
+            each.append(shown)
+        return found, each, variables["discriminator"]
 
     def critic(self, params, variables, labels, key) -> Callable[[jax.Array], jax.Array]:
         """The discriminator as a float32 function `images -> logits` for the penalties."""
         return self.discriminator.in_float32(
-            params["discriminator"], variables["discriminator"], labels, key=key
+            params["discriminator"], variables["discriminator"], self._shown(labels), key=key
         )
+
+    def _shown(self, labels: jax.Array | None) -> jax.Array | None:
+        """The labels as the discriminator is given them."""
+        return labels if self.labels_to_discriminator else None
 
     def labels(self, batch: Mapping[str, jax.Array]) -> jax.Array | None:
         """The real images' labels [B] in a conditional game, else None."""

@@ -100,7 +100,7 @@ def make_pair_game(
     players = (
         Player(
             "discriminator",
-            ("discriminator",),
+            ("discriminator",) if pair.classifier is None else ("discriminator", "classifier"),
             "discriminator",
             with_orthogonality(
                 discriminator_objective(

@@ -85,8 +85,11 @@ def discriminator_objective(
         seen += regularization.transformed(transform_key, *seen)
         # Transforms have the labels of what they are of: real, generated, and so on.
         seen_labels = [labels, fake_labels, labels, fake_labels][: len(seen)]
-        logits, own = pair.compare_all(params, variables, seen, seen_labels, key)
+        logits, features, own = pair.compare_all(
+            params, variables, seen, seen_labels, key, features=pair.classifier is not None
+        )
         real_logits, fake_logits = logits[:2]
+        changed = {"discriminator": own}
         variables = {**variables, "discriminator": own}
         value = loss.discriminator(real_logits, fake_logits)
         metrics = summaries(loss_name, real=real_logits)
@@ -94,6 +97,11 @@ def discriminator_objective(
             logits, memory, context.step, axis_name
         )
         value, metrics = value + added, metrics | of_regularization
+        if pair.classifier is not None:
+            labeled = zip(features[:2], (labels, fake_labels), strict=True)
+            entropy, heads = pair.classify(params, variables, *labeled)
+            metrics["class_cross_entropy"] = entropy
+            value, changed = value + pair.classifier_weight * entropy, {**changed, **heads}
         for penalty in penalties:
             penalized = fake_labels if penalty.name == "r2" else labels
             critic = pair.critic(params, variables, penalized, dropout_key)
@@ -104,7 +112,7 @@ def discriminator_objective(
             metrics[name] = extra
             value = value + schedule(penalty.weight, context.step) * extra
         memory, of_augmentation = augmentation.after_update(memory, real_logits, axis_name)
-        return value, Aux(metrics | of_augmentation, {"discriminator": own}, memory | remembered)
+        return value, Aux(metrics | of_augmentation, changed, memory | remembered)
 
     return objective
 
@@ -172,7 +180,12 @@ def generator_objective(
         fake = show(_FAKE, fake)
         matching = feature_matching > 0.0
         fake_logits, seen, fake_features = pair.discriminate(
-            params, variables, fake, fake_labels, fake_key, features=matching
+            params,
+            variables,
+            fake,
+            fake_labels,
+            fake_key,
+            features=matching or pair.classifier is not None,
         )
         real_logits = real_features = None
         if matching or loss.generator_needs_real:
@@ -190,10 +203,15 @@ def generator_objective(
                 jax.lax.stop_gradient(real_features), fake_features, axis_name=axis_name
             )
             value = value + feature_matching * metrics["feature_matching"]
+        heads: dict[str, Any] = {}
+        if pair.classifier is not None:
+            entropy, heads = pair.classify(params, variables, (fake_features, fake_labels))
+            metrics["class_cross_entropy"] = entropy
+            value = value + pair.classifier_weight * entropy
         # Every pass in training is a power iteration, this one too; running statistics stay those
         # of the discriminator's own updates.
         iterated = {name: tree for name, tree in seen.items() if name == layers.SPECTRAL}
-        return value, Aux(metrics, {"generator": own, "discriminator": iterated})
+        return value, Aux(metrics, {"generator": own, "discriminator": iterated, **heads})
 
     return objective
 

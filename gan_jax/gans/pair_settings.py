@@ -57,8 +57,13 @@ class DiscriminatorSettings:
     initializer: str = setting("recipe", _INITIALIZER, choices=_INITIALIZERS)
     conditioning: str = setting(
         "concat",
-        "How it takes the label: concat, with the image; projection, with the last features.",
-        choices=("concat", "projection"),
+        "How it takes the label: concat, with the image; projection, with the last features; none.",
+        choices=("concat", "projection", "none"),
+    )
+    auxiliary_classifier: float = setting(
+        0.0,
+        "Weight of the class in both players' losses, read from the last features; 0 for none.",
+        least=0.0,
     )
     one_batch: bool = setting(
         False,
@@ -98,13 +103,15 @@ def make_pair(settings: Any, shape: tuple[int, ...], num_classes: int, run: Run)
         "normalization": settings.discriminator.normalization,
         **_options(settings, "discriminator", networks.DISCRIMINATORS),
     }
-    if num_classes:
+    of_discriminator |= common
+    shown = bool(num_classes) and settings.discriminator.conditioning != "none"
+    if shown:
         of_discriminator["conditioning"] = settings.discriminator.conditioning
+    else:
+        of_discriminator["num_classes"] = 0
 
     def discriminator(dtype):
-        return networks.make_discriminator(
-            settings.network, dtype=dtype, **of_discriminator, **common
-        )
+        return networks.make_discriminator(settings.network, dtype=dtype, **of_discriminator)
 
     return Pair(
         generator=Net(
@@ -118,7 +125,28 @@ def make_pair(settings: Any, shape: tuple[int, ...], num_classes: int, run: Run)
         uniform_labels=bool(num_classes) and settings.generator.labels == "uniform",
         generator_batch=settings.generator.batch,
         standing_statistics=_standing_statistics(settings),
+        labels_to_discriminator=shown,
+        **_classifier(settings.discriminator, num_classes),
     )
+
+
+def _classifier(chosen: DiscriminatorSettings, num_classes: int) -> dict[str, Any]:
+    """The fields of a pair that are the auxiliary classifier's."""
+    weight = chosen.auxiliary_classifier
+    if not weight:
+        return {}
+    key = f"config.model.discriminator.auxiliary_classifier={weight}"
+    if not num_classes:
+        raise ValueError(
+            f"{key} classifies by label: set config.model.conditional=True, or it to 0"
+        )
+    if chosen.conditioning == "concat":
+        raise ValueError(
+            f"{key} is to find out the label, which the discriminator is given with the image: set "
+            "config.model.discriminator.conditioning=none, or projection"
+        )
+    head = networks.ClassifierHead(num_classes, chosen.normalization)
+    return {"classifier": Net(head), "classifier_weight": weight}
 
 
 # Settings that not every network has, and what their fields are called there.

@@ -25,6 +25,7 @@ import flax.linen as nn
 
 from gan_jax.names import check_name, unknown_name
 from gan_jax.networks.dcgan import DCGANDiscriminator, DCGANGenerator
+from gan_jax.networks.heads import ClassifierHead
 from gan_jax.networks.infogan import (
     InfoGANCodeHead,
     InfoGANDiscriminatorHead,
@@ -134,6 +135,7 @@ __all__ = [
     "DISCRIMINATORS",
     "GENERATORS",
     "INITIALIZERS",
+    "ClassifierHead",
     "DCGANDiscriminator",
     "DCGANGenerator",
     "InfoGANCodeHead",

@@ -44,9 +44,8 @@ def test_real_and_generated_images_share_a_batch_where_each_is_seen_alone(change
     real, fake = rng.uniform(-1, 1, (2, 4, 32, 32, 1)).astype(np.float32)
 
     def logits(pair):
-        return pair.compare(
-            networks.params, networks.variables, real, fake, None, jax.random.key(1)
-        )[:2]
+        key, labels = jax.random.key(1), [None, None]
+        return pair.compare_all(networks.params, networks.variables, [real, fake], labels, key)[0]
 
     one_by_one = logits(dataclasses.replace(pair, one_batch=False))
     chex.assert_trees_all_close(logits(pair), one_by_one, rtol=1e-4, atol=1e-5)

@@ -25,6 +25,7 @@ PLAYED = (
     "dcgan_cifar10",
     "dcgan_smoothed_cifar10",
     "cgan_cifar10",
+    "acgan_cifar10",
     "lsgan_cifar10",
     "hinge_cifar10",
     "wgan_cifar10",
@@ -74,6 +75,8 @@ def inputs(gan, batch_size=8, latent_dim=4, steps=1, shape=(16, 16, 3)):
     return {
         "image": rng.uniform(-1, 1, (*lead, *shape)).astype(np.float32),
         "label": rng.integers(0, 10, lead).astype(np.int32),
+        "fake_label": rng.integers(0, 10, lead).astype(np.int32),
+        "generator_label": rng.integers(0, 10, lead).astype(np.int32),
         "latent": rng.normal(size=(*lead, latent_dim)).astype(np.float32),
         "generator_latent": rng.normal(size=(*lead, latent_dim)).astype(np.float32),
         "alpha": rng.uniform(size=lead).astype(np.float32),
