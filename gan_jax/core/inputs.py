@@ -180,6 +180,16 @@ class Sampler:
         """The name of the first input of a kind, or None: `sampler.first(Category)`."""
         return next((name for name, one in self.inputs.items() if isinstance(one, kind)), None)
 
+    def codes(self) -> list[str]:
+        """The inputs that a sweep shows: single numbers, and categories but for the first."""
+        rows_are = self.first(Category)
+        return [
+            name
+            for name, one in self.inputs.items()
+            if (isinstance(one, Category) and name != rows_are)
+            or (isinstance(one, Normal | Uniform) and one.shape in ((), (1,)))
+        ]
+
 
 def fold_in_name(key: jax.Array, name: str) -> jax.Array:
     """A key for what has a name: `key` folded with a hash of `name`."""

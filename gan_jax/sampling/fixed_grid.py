@@ -12,8 +12,8 @@ import numpy as np
 
 from gan_jax.core import Sampler, Weights
 from gan_jax.images import save_png
-from gan_jax.sampling.generate import make_generate
-from gan_jax.sampling.grid import ALL_CLASSES, Classes, grid_image, grid_inputs
+from gan_jax.sampling.generate import Generate, make_generate
+from gan_jax.sampling.grid import ALL_CLASSES, Classes, grid_image, grid_inputs, sweep_inputs
 from gan_jax.sampling.numbering import inputs
 
 
@@ -29,6 +29,8 @@ class FixedGrid:
         sampler: Sampler,
         *,
         seed: int,
+        sweep: str | None = None,
+        generate: Generate | None = None,
         classes: Classes = ALL_CLASSES,
         frequencies: Mapping[str, Any] = MappingProxyType({}),
         rows: Mapping[str, np.ndarray] = MappingProxyType({}),
@@ -38,6 +40,9 @@ class FixedGrid:
         Args:
           sampler: A sampler of the game.
           seed: Seed of the inputs, in 0..2**32 - 1.
+          sweep: The input that every row varies, as `sweep_inputs` takes it; None for a grid of
+            categories, source images or numbers.
+          generate: What generates the sampler's images, where several grids share it.
           classes: The classes to show, for labels.
           frequencies: As in `sampling.inputs`.
           rows: As in `sampling.inputs`.
@@ -45,8 +50,11 @@ class FixedGrid:
         inputs_of = functools.partial(
             inputs, sampler, seed=seed, frequencies=frequencies, rows=rows
         )
-        self._grid = grid_inputs(sampler, inputs_of, classes=classes)
-        self._generate = make_generate(sampler)
+        if sweep is None:
+            self._grid = grid_inputs(sampler, inputs_of, classes=classes)
+        else:
+            self._grid = sweep_inputs(sampler, inputs_of, sweep, classes=classes)
+        self._generate = generate or make_generate(sampler)
 
     def save(self, weights: Weights, path: Path) -> np.ndarray:
         """Generates the grid.

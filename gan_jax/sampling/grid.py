@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
@@ -122,17 +123,18 @@ def sweep_inputs(
     Args:
       sampler: A sampler of the game.
       inputs_of: Maps numbers int32 [N] to inputs; see `sampling.inputs`.
-      name: The input: a category goes through its values; a number, or the first entry of a vector,
-        through [low, high] where it is uniform and [-2, 2] where it is normal.
+      name: The input: a category goes through its values; a number, or an entry of a vector,
+        through [-2, 2] where it is normal, [low, high] or `swept` where it is uniform. Of a vector
+        "NAME.3" is the entry number 3, "NAME" the first.
       rows: Rows, which are numbers.
       columns: Images in a row, at least 2, unless the input is a category.
       classes: The classes to show, for labels.
 
     Raises:
-      ValueError: If there is no such input, if it has no values to go through, or if `columns` is
-        below 2.
+      ValueError: If there is no such input or entry, if it has no values to go through, or if
+        `columns` is below 2.
     """
-    check_name("input", name, sampler.inputs)
+    name, entry = _entry_of(sampler, name)
     one, found = sampler.inputs[name], inputs_of(np.arange(rows))
     if isinstance(one, Category):
         values = classes.of(one)
@@ -142,7 +144,7 @@ def sweep_inputs(
             raise ValueError(f"a sweep has at least 2 columns, not {columns}")
         low, high = _NORMAL_RANGE if isinstance(one, Normal) else one.swept or (one.low, one.high)
         values = np.linspace(low, high, columns, dtype=np.float32)
-        swept = _with_first_entry(found[name], values)
+        swept = _with_entry(found[name], values, entry)
         titles = (f"{low:g}", *[""] * (columns - 2), f"{high:g}")
     else:
         kind = "a random key" if isinstance(one, Key) else "a row of the data"
@@ -247,10 +249,23 @@ def _with_sources(images: np.ndarray, sources: np.ndarray) -> np.ndarray:
     return joined.reshape(-1, *joined.shape[2:])
 
 
-def _with_first_entry(array: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """float32 [R * V, ...]: every row of `array` [R, ...] with each value as its first entry."""
+def _entry_of(sampler: Sampler, name: str) -> tuple[str, int]:
+    """The input that a sweep's name means, and which of its entries."""
+    stem, _, number = name.rpartition(".")
+    one = sampler.inputs.get(stem)
+    if name in sampler.inputs or not number.isdecimal() or not isinstance(one, Normal | Uniform):
+        check_name("input", name, sampler.inputs)
+        return name, 0
+    size = math.prod(one.shape)
+    if int(number) >= size:
+        raise ValueError(f"the input '{stem}' has the entries 0 to {size - 1}, not {number}")
+    return stem, int(number)
+
+
+def _with_entry(array: np.ndarray, values: np.ndarray, entry: int) -> np.ndarray:
+    """float32 [R * V, ...]: every row of `array` [R, ...] with each value as one entry."""
     swept = np.repeat(array.reshape(len(array), -1), len(values), axis=0)
-    swept[:, 0] = np.tile(values, len(array))
+    swept[:, entry] = np.tile(values, len(array))
     return swept.reshape(-1, *array.shape[1:])
 
 

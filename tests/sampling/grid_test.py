@@ -156,9 +156,27 @@ def test_a_sweep_of_a_vector_varies_its_first_entry(everything):
     np.testing.assert_array_equal(cells[:, 0, 1:], want["z"][:, 1:])
 
 
+def test_a_sweep_reaches_every_entry_of_a_vector_by_its_number(everything):
+    grid = sampling.sweep_inputs(everything, numbers_of(everything), "z.1", rows=2, columns=3)
+    cells = by_cell(grid, "z")
+    np.testing.assert_allclose(cells[..., 1], [[-2, 0, 2]] * 2)
+    assert_columns_alike(np.delete(cells, 1, axis=-1))
+
+
+def test_a_uniform_input_may_be_swept_beyond_its_bounds():
+    sampler = core.Sampler(
+        {"code": core.Uniform((), swept=(-2.0, 2.0))}, lambda weights, drawn: drawn["code"], ()
+    )
+    grid = sampling.sweep_inputs(sampler, numbers_of(sampler), "code", rows=1, columns=3)
+    np.testing.assert_allclose(grid.inputs["code"], [-2, 0, 2])
+    assert sampler.codes() == ["code"]
+
+
 @pytest.mark.parametrize(
     ("name", "columns", "message"),
     [
+        ("z.9", 5, "'z' has the entries 0 to"),
+        ("turn.x", 5, "unknown input 'turn.x': did you mean 'turn'"),
         ("cod", 5, "unknown input 'cod': did you mean 'code'"),
         ("noise", 5, "'noise' is a random key, which has no values"),
         ("source", 5, "'source' is a row of the data, which has no values"),

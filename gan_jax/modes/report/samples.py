@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gan_jax import sampling
-from gan_jax.core import Category, FromData, Normal, Uniform
+from gan_jax.core import Category, FromData, Normal
 from gan_jax.modes.report.encoding import spread
 from gan_jax.modes.report.source import Source
 
@@ -153,14 +153,7 @@ def interpolations(source: Source) -> Strips | None:
 
 def sweeps(source: Source) -> list[Sweep]:
     """A sweep of every further code: a category that is not the rows', or a single number."""
-    sampler = source.run.sampler
-    rows_are = sampler.first(Category)
-    return [
-        _sweep(source, name)
-        for name, one in sampler.inputs.items()
-        if (isinstance(one, Category) and name != rows_are)
-        or (isinstance(one, Normal | Uniform) and one.shape in ((), (1,)))
-    ]
+    return [_sweep(source, name) for name in source.run.sampler.codes()]
 
 
 def _sweep(source: Source, name: str) -> Sweep:

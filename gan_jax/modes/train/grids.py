@@ -1,4 +1,7 @@
-"""Grids of fixed inputs over training: the same inputs again and again, for every sampler."""
+"""Grids of fixed inputs over training: the same inputs again and again, for every sampler.
+
+A sampler with codes has a sweep of each of them as well.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +29,7 @@ class Grids:
         self._info, self._seed = setup.data_info, setup.config.seed
         self._arrays = arrays_of(setup.whole)
         self._grids: dict[tuple[int, str], sampling.FixedGrid] = {}
+        self._generates: dict[tuple[int, str], sampling.Generate] = {}
 
     def save(self, step: int, state: core.GanState) -> Iterator[tuple[str, np.ndarray]]:
         """Generates and writes the grids of a step.
@@ -35,18 +39,30 @@ class Grids:
           state: This process's copy.
 
         Yields:
-          (title, uint8 [H, W, C]) of every sampler.
+          (title, uint8 [H, W, C]) of every sampler and of every sweep of a code.
         """
         index = self._experiment.index_reached(step)
         samplers = self._experiment.phases[index].gan.samplers
         for number, (name, sampler) in enumerate(samplers.items()):
-            if (index, name) not in self._grids:
-                self._grids[index, name] = self._make(sampler)
-            path = self._where.grid(step, name if number else "")
-            grid = self._grids[index, name].save(core.sampling_weights(state, sampler), path)
-            yield f"samples/{name}" if number else "samples", grid
+            if (index, name) not in self._generates:
+                self._generates[index, name] = sampling.make_generate(sampler)
+            generate = self._generates[index, name]
+            for sweep in (None, *sampler.codes()):
+                parts = [name] if number else []
+                parts += [f"sweep-{sweep}"] if sweep else []
+                label = "_".join(parts)
+                if (index, label) not in self._grids:
+                    self._grids[index, label] = self._make(generate, sweep)
+                weights = core.sampling_weights(state, sampler)
+                grid = self._grids[index, label].save(weights, self._where.grid(step, label))
+                yield f"samples/{label}" if label else "samples", grid
 
-    def _make(self, sampler: core.Sampler) -> sampling.FixedGrid:
+    def _make(self, generate: sampling.Generate, sweep: str | None) -> sampling.FixedGrid:
         return sampling.FixedGrid(
-            sampler, seed=self._seed, classes=self._info.classes, rows=self._arrays
+            generate.sampler,
+            seed=self._seed,
+            sweep=sweep,
+            generate=generate,
+            classes=self._info.classes,
+            rows=self._arrays,
         )
