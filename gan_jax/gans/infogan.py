@@ -86,7 +86,7 @@ class _Game:
 
     nets: Mapping[str, Net]
     inputs: Mapping[str, Category | Uniform]
-    categories: tuple[str, ...]
+    categories: Mapping[str, int]
     codes: tuple[str, ...]
     weights: tuple[Number, Number]
     predicted_variance: bool
@@ -94,7 +94,7 @@ class _Game:
     def latent(self, drawn: Mapping[str, jax.Array]) -> jax.Array:
         """The generator's input: noise, one-hot categories, numbers."""
         parts = [drawn["z"]]
-        parts += [jax.nn.one_hot(drawn[name], self.inputs[name].size) for name in self.categories]
+        parts += [jax.nn.one_hot(drawn[name], size) for name, size in self.categories.items()]
         parts += [drawn[name][:, None] for name in self.codes]
         return jnp.concatenate(parts, axis=1)
 
@@ -103,10 +103,10 @@ class _Game:
         logits, mean, log_std = guess
         loss, found = jnp.float32(0.0), {}
         categorical, continuous = (schedule(weight, step) for weight in self.weights)
-        for name, own in zip(self.categories, logits, strict=True):
+        for (name, size), own in zip(self.categories.items(), logits, strict=True):
             entropy = losses.categorical_cross_entropy(own, drawn[name])
             loss += categorical * entropy
-            found[f"information/{name}"] = math.log(self.inputs[name].size) - entropy
+            found[f"information/{name}"] = math.log(size) - entropy
         if self.codes:
             entropy = losses.gaussian_negative_log_likelihood(
                 jnp.stack([drawn[name] for name in self.codes], axis=1),
@@ -253,14 +253,17 @@ def _game(
         "code_head": Net(networks.InfoGANCodeHead(sizes, numbers, **common)),
     }
     categories = {
-        "category" if len(sizes) == 1 else f"category_{n}": Category(size)
-        for n, size in enumerate(sizes)
+        "category" if len(sizes) == 1 else f"category_{n}": size for n, size in enumerate(sizes)
     }
     codes = {f"code_{n}": Uniform((), swept=_SWEPT) for n in range(numbers)}
     game = _Game(
         nets,
-        {"z": Uniform((settings.latent_dim,)), **categories, **codes},
-        tuple(categories),
+        {
+            "z": Uniform((settings.latent_dim,)),
+            **{name: Category(size) for name, size in categories.items()},
+            **codes,
+        },
+        categories,
         tuple(codes),
         (
             run.resolve(settings.categorical_information) if sizes else 0.0,
