@@ -1,4 +1,4 @@
-"""BigGAN on CIFAR-10: spectral normalization in both networks, averaged weights, wide networks.
+"""BigGAN on CIFAR-10: wide networks, spectral normalization in both, averaged weights.
 
 Paper: Brock, Donahue & Simonyan 2019, arXiv:1809.11096; settings of the author's script for
 CIFAR-10 (BigGAN-PyTorch): Adam 2e-4 with decays 0.0 and 0.999, four discriminator updates, batch

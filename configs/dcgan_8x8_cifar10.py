@@ -1,4 +1,4 @@
-"""DCGAN on CIFAR-10, first recipe (dense 8x8x256, two transposed convolutions, a small critic).
+"""DCGAN on CIFAR-10, first recipe (dense 8x8x256, two transposed convolutions).
 
 Paper: Radford, Metz & Chintala 2015, arXiv:1511.06434.
 Command: python main.py --config=configs/dcgan_8x8_cifar10.py --workdir=runs/dcgan_8x8

@@ -71,7 +71,8 @@ def test_list_names_configs_and_modes_with_their_first_lines(command_line):
     status, out, err = command_line("--mode=list")
     assert (status, err) == (0, "")
     assert (
-        "  cgan_digits             Conditional GAN on scikit-learn's digits: the quickstart" in out
+        "  cgan_digits               Conditional GAN on scikit-learn's digits: the quickstart"
+        in out
     )
     assert "common" not in out
     assert "  report     Writes one self-contained page" in out
