@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import jax
@@ -12,7 +13,9 @@ from gan_jax.gans.network import Net
 
 
 def initializer(
-    nets: Mapping[str, Net], examples: Mapping[str, tuple[Any, ...]]
+    nets: Mapping[str, Net],
+    examples: Mapping[str, tuple[Any, ...]],
+    memory: Mapping[str, Any] = MappingProxyType({}),
 ) -> Callable[[jax.Array], Networks]:
     """`Gan.init_networks` of some networks.
 
@@ -20,6 +23,7 @@ def initializer(
       nets: `{name: Net}`.
       examples: `{name: arguments}` to initialize each on, two examples each so that there are batch
         statistics.
+      memory: The game's, before the first step.
     """
 
     def init(key: jax.Array) -> Networks:
@@ -28,6 +32,7 @@ def initializer(
         return Networks(
             {name: params for name, (params, _) in made.items()},
             {name: variables for name, (_, variables) in made.items()},
+            dict(memory),
         )
 
     return init

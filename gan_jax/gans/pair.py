@@ -19,6 +19,7 @@ from gan_jax.core import (
     Weights,
     truncated_normal,
 )
+from gan_jax.gans.calls import initializer
 from gan_jax.gans.network import Net
 
 # Images of a pass whose batch statistics are taken.
@@ -64,28 +65,23 @@ class Pair:
 
     def init(self, key: jax.Array) -> Networks:
         """Initializes both networks."""
-        generator_key, discriminator_key = jax.random.split(key)
         # Two of each, so that batch statistics exist.
         latents = jnp.zeros((2, self.latent_dim), jnp.float32)
         images = jnp.zeros((2, *self.image_shape), jnp.float32)
         labels = jnp.zeros((2,), jnp.int32) if self.num_classes else None
-        made = {
-            "generator": self.generator.init(generator_key, latents, labels),
-            "discriminator": self.discriminator.init(
-                discriminator_key, images, self._shown(labels)
-            ),
-        }
-        if self.classifier is not None:
-            params, variables = ({"discriminator": tree} for tree in made["discriminator"])
-            features = jax.eval_shape(
-                lambda: self.discriminate(params, variables, images, labels, key, features=True)[2]
-            )
-            made["classifier"] = self.classifier.init(
-                jax.random.fold_in(key, 2), jnp.zeros(features.shape, features.dtype)
-            )
+        nets = {"generator": self.generator, "discriminator": self.discriminator}
+        examples = {"generator": (latents, labels), "discriminator": (images, self._shown(labels))}
+        made = initializer(nets, examples)(key)
+        if self.classifier is None:
+            return made
+        features = jax.eval_shape(
+            lambda: self.discriminate(*made[:2], images, labels, key, features=True)[2]
+        )
+        params, variables = self.classifier.init(
+            jax.random.fold_in(key, 2), jnp.zeros(features.shape, features.dtype)
+        )
         return Networks(
-            {name: params for name, (params, _) in made.items()},
-            {name: variables for name, (_, variables) in made.items()},
+            {**made.params, "classifier": params}, {**made.variables, "classifier": variables}
         )
 
     def generate(self, params, variables, latents, labels) -> tuple[jax.Array, Any]:

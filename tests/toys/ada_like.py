@@ -9,15 +9,14 @@ import jax.numpy as jnp
 
 from gan_jax.core import Aux, Category, Ema, Experiment, Gan, Normal, Phase, Player, Sampler
 from gan_jax.core import truncated_normal as truncated
+from gan_jax.gans.calls import Calls, initializer
 from gan_jax.gans.network import Net
 from gan_jax.gans.settings import setting
 from tests.toys.parts import (
     LOSS,
-    Applied,
     Critic,
     Images,
     OptimizerSettings,
-    init_networks,
     optimizer,
 )
 
@@ -56,7 +55,7 @@ def build(settings, arrays, run):
         return augment(key, images, context.memory["probability"])
 
     def critic(params, context):
-        call, batch = Applied(nets, params, context), context.batch
+        call, batch = Calls(nets, params, context), context.batch
         label = jax.nn.one_hot(batch["label"], classes)
         fake = call("generator", batch["z"], label)
         real_logits = call("critic", augmented(context, 0, batch["image"]), label)
@@ -68,7 +67,7 @@ def build(settings, arrays, run):
         return LOSS.discriminator(real_logits, fake_logits), aux
 
     def generator(params, context):
-        call, batch = Applied(nets, params, context), context.batch
+        call, batch = Calls(nets, params, context), context.batch
         label = jax.nn.one_hot(batch["label"], classes)
         fake = call("generator", batch["z"], label)
         return LOSS.generator(None, call("critic", augmented(context, 0, fake), label)), Aux()
@@ -83,7 +82,7 @@ def build(settings, arrays, run):
 
     inputs = {"z": Normal((settings.latent_dim,)), "label": Category(classes, labels="label")}
     gan = Gan(
-        init_networks(nets, examples, {"probability": jnp.float32(0.0)}),
+        initializer(nets, examples, {"probability": jnp.float32(0.0)}),
         {name: optimizer(settings.optimizer, run) for name in nets},
         (
             Player("critic", ("critic",), "critic", critic),

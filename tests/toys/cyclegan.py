@@ -8,9 +8,10 @@ import jax
 import jax.numpy as jnp
 
 from gan_jax.core import Aux, Experiment, FromData, Gan, Phase, Player, Sampler
+from gan_jax.gans.calls import Calls, initializer
 from gan_jax.gans.network import Net
 from gan_jax.gans.settings import setting
-from tests.toys.parts import Applied, Critic, Images, OptimizerSettings, init_networks, optimizer
+from tests.toys.parts import Critic, Images, OptimizerSettings, optimizer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +39,7 @@ def build(settings, arrays, run):
     pools = {name: jnp.zeros((settings.pool, *shape)) for name, shape in shapes.items()}
 
     def generators(params, context):
-        call, batch = Applied(nets, params, context), context.batch
+        call, batch = Calls(nets, params, context), context.batch
         fakes = {target: call(generator, batch[source]) for source, generator, target in WAYS}
         adversarial = sum(
             jnp.mean((call(f"critic_{name}", fake) - 1.0) ** 2) for name, fake in fakes.items()
@@ -50,7 +51,7 @@ def build(settings, arrays, run):
         return adversarial + settings.cycle * cycle, Aux({"cycle": cycle})
 
     def critics(params, context):
-        call, batch, memory = Applied(nets, params, context), context.batch, context.memory
+        call, batch, memory = Calls(nets, params, context), context.batch, context.memory
         pools, loss = {}, 0.0
         for number, (source, generator, target) in enumerate(WAYS):
             fake = jax.lax.stop_gradient(call(generator, batch[source]))
@@ -75,7 +76,7 @@ def build(settings, arrays, run):
         return Sampler({"source": FromData(source)}, sample, (generator,), target=target)
 
     gan = Gan(
-        init_networks(nets, examples, {"pools": pools, "pooled": jnp.int32(0)}),
+        initializer(nets, examples, {"pools": pools, "pooled": jnp.int32(0)}),
         {
             "generators": optimizer(settings.optimizer, run),
             "critics": optimizer(settings.optimizer, run),

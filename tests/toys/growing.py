@@ -21,9 +21,10 @@ from gan_jax.core import (
     init_optimizers,
     truncated_normal,
 )
+from gan_jax.gans.calls import Calls, initializer
 from gan_jax.gans.network import Net
 from gan_jax.gans.settings import setting
-from tests.toys.parts import LOSS, Applied, OptimizerSettings, init_networks, optimizer
+from tests.toys.parts import LOSS, OptimizerSettings, optimizer
 
 STAGES = 3
 
@@ -135,13 +136,13 @@ def _game(stage, settings, run):
         return jnp.minimum(1.0, 2.0 * done / settings.phase_steps)
 
     def discriminator(params, context):
-        call, share = Applied(nets, params, context), alpha(context.step)
+        call, share = Calls(nets, params, context), alpha(context.step)
         fake = call("generator", context.batch["z"], share)
         real_logits = call("discriminator", context.batch["image"], share)
         return LOSS.discriminator(real_logits, call("discriminator", fake, share)), Aux()
 
     def generator(params, context):
-        call, share = Applied(nets, params, context), alpha(context.step)
+        call, share = Calls(nets, params, context), alpha(context.step)
         fake = call("generator", context.batch["z"], share)
         memory = {"alpha": share, "size": jnp.int32(fake.shape[1])}
         return LOSS.generator(None, call("discriminator", fake, share)), Aux(memory=memory)
@@ -156,7 +157,7 @@ def _game(stage, settings, run):
 
     memory = {"alpha": jnp.float32(0.0), "size": jnp.int32(0), "entered": jnp.int32(0)}
     return Gan(
-        init_networks(nets, examples, memory),
+        initializer(nets, examples, memory),
         {name: optimizer(settings.optimizer, run) for name in nets},
         (
             Player("discriminator", ("discriminator",), "discriminator", discriminator),

@@ -22,16 +22,15 @@ from gan_jax.core import (
     Uniform,
     schedule,
 )
+from gan_jax.gans.calls import Calls, initializer
 from gan_jax.gans.network import Net
 from gan_jax.gans.settings import setting
 from tests.toys.parts import (
     LOSS,
-    Applied,
     Features,
     Head,
     Images,
     OptimizerSettings,
-    init_networks,
     optimizer,
 )
 
@@ -75,7 +74,7 @@ def build(settings, arrays, run):
         return jnp.concatenate([batch["z"], category, batch["code"]], axis=-1)
 
     def discriminator(params, context):
-        call = Applied(nets, params, context)
+        call = Calls(nets, params, context)
         fake = call("generator", latent_of(context.batch))
         real_logits = call("head", call("trunk", context.batch["image"]))
         fake_logits = call("head", call("trunk", fake))
@@ -83,7 +82,7 @@ def build(settings, arrays, run):
         return LOSS.discriminator(real_logits, fake_logits), Aux(metrics)
 
     def generator(params, context):
-        call, batch = Applied(nets, params, context), context.batch
+        call, batch = Calls(nets, params, context), context.batch
         features = call("trunk", call("generator", latent_of(batch)))
         fake_logits, guess = call("head", features), call("q_head", features)
         log_q = jax.nn.log_softmax(guess[:, :categories])
@@ -98,7 +97,7 @@ def build(settings, arrays, run):
         return loss, Aux(metrics, call.variables("generator"))
 
     def after_update(params, context):
-        call = Applied(nets, params, context)
+        call = Calls(nets, params, context)
         logits = call("head", call("trunk", call("generator", latent_of(context.batch))))
         return {"probability/fake_after": jax.nn.sigmoid(logits).mean()}
 
@@ -117,7 +116,7 @@ def build(settings, arrays, run):
         )
 
     gan = Gan(
-        init_networks(nets, examples, {}),
+        initializer(nets, examples),
         {
             "discriminator": optimizer(settings.optimizer, run),
             "generator": optimizer(settings.optimizer, run),

@@ -1,19 +1,16 @@
-"""What the toy families share: tiny networks, an optimizer, and a game's networks by name."""
+"""What the toy families share: tiny networks and an optimizer."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
-from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from gan_jax import losses
-from gan_jax.core import Context, Networks, Number, Optimizer, make_optimizer
-from gan_jax.gans.network import Net
+from gan_jax.core import Number, Optimizer, make_optimizer
 from gan_jax.gans.settings import Run, setting
 
 LOSS = losses.adversarial_loss("non_saturating")
@@ -80,40 +77,3 @@ class Images(nn.Module):
             hidden += self.noise * jax.random.normal(self.make_rng("noise"), hidden.shape)
         images = nn.tanh(nn.Dense(math.prod(self.shape))(hidden))
         return images.reshape(-1, *self.shape)
-
-
-def init_networks(
-    nets: Mapping[str, Net], examples: Mapping[str, tuple[Any, ...]], memory: Mapping[str, Any]
-):
-    """`Gan.init_networks` of named networks, by example arguments."""
-
-    def init(key: jax.Array) -> Networks:
-        keys = dict(zip(nets, jax.random.split(key, len(nets)), strict=True))
-        made = {name: net.init(keys[name], *examples[name]) for name, net in nets.items()}
-        return Networks(
-            {name: params for name, (params, _) in made.items()},
-            {name: variables for name, (_, variables) in made.items()},
-            memory,
-        )
-
-    return init
-
-
-class Applied:
-    """The networks within one objective: calls them, and keeps what their collections become."""
-
-    def __init__(self, nets: Mapping[str, Net], params: Mapping[str, Any], context: Context):
-        self._nets, self._params, self._key = nets, params, context.key
-        self._variables = dict(context.variables)
-        self._calls = 0
-
-    def __call__(self, name: str, *args: Any) -> Any:
-        self._calls += 1
-        key = jax.random.fold_in(self._key, self._calls)
-        applied = self._nets[name](self._params[name], self._variables[name], *args, key=key)
-        self._variables[name] = applied.variables
-        return applied.out
-
-    def variables(self, *names: str) -> dict[str, Any]:
-        """Collections as the calls have left them, for an objective's Aux."""
-        return {name: self._variables[name] for name in names}

@@ -10,9 +10,10 @@ import jax.numpy as jnp
 
 from gan_jax.core import Aux, Experiment, FromData, Gan, Key, Number, Phase, Player, Sampler
 from gan_jax.core import schedule as at
+from gan_jax.gans.calls import Calls, initializer
 from gan_jax.gans.network import Net
 from gan_jax.gans.settings import setting
-from tests.toys.parts import LOSS, Applied, Images, OptimizerSettings, init_networks, optimizer
+from tests.toys.parts import LOSS, Images, OptimizerSettings, optimizer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,14 +69,14 @@ def build(settings, arrays, run):
     weight = run.resolve(settings.distance)
 
     def critic(params, context):
-        call, batch = Applied(nets, params, context), context.batch
+        call, batch = Calls(nets, params, context), context.batch
         fake = call("generator", batch["left"])
         real_logits = call("critic", batch["left"], batch["right"])
         fake_logits = call("critic", batch["left"], fake)
         return LOSS.discriminator(real_logits, fake_logits), Aux(variables=call.variables("critic"))
 
     def generator(params, context):
-        call, batch = Applied(nets, params, context), context.batch
+        call, batch = Calls(nets, params, context), context.batch
         fake = call("generator", batch["left"])
         distance = jnp.mean(jnp.abs(fake - batch["right"]))
         loss = LOSS.generator(None, call("critic", batch["left"], fake))
@@ -91,7 +92,7 @@ def build(settings, arrays, run):
 
     inputs = {"source": FromData("left"), "noise": Key()}
     gan = Gan(
-        init_networks(nets, {"generator": (left,), "critic": (left, right)}, {}),
+        initializer(nets, {"generator": (left,), "critic": (left, right)}),
         {name: optimizer(settings.optimizer, run) for name in nets},
         (
             Player("critic", ("critic",), "critic", critic),

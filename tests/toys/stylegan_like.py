@@ -20,16 +20,15 @@ from gan_jax.core import (
     Sampler,
     Schedule,
 )
+from gan_jax.gans.calls import Calls, initializer
 from gan_jax.gans.network import Net
 from gan_jax.gans.settings import setting
 from tests.toys.parts import (
     LOSS,
-    Applied,
     Critic,
     Features,
     Images,
     OptimizerSettings,
-    init_networks,
     optimizer,
 )
 
@@ -63,25 +62,25 @@ def build(settings, arrays, run):
     }
 
     def critic(params, context):
-        call = Applied(nets, params, context)
+        call = Calls(nets, params, context)
         fake = call("synthesis", call("mapping", context.batch["z"]))
         real_logits = call("critic", context.batch["image"])
         return LOSS.discriminator(real_logits, call("critic", fake)), Aux()
 
     def r1(params, context):
-        call = Applied(nets, params, context)
+        call = Calls(nets, params, context)
         penalty = losses.r1_penalty(lambda x: call("critic", x), context.batch["image"])
         return settings.r1_every * settings.r1 * penalty, Aux({"penalty": penalty})
 
     def generator(params, context):
-        call = Applied(nets, params, context)
+        call = Calls(nets, params, context)
         w = call("mapping", context.batch["z"])
         w_mean = 0.9 * context.memory["w_mean"] + 0.1 * jax.lax.stop_gradient(w.mean(0))
         loss = LOSS.generator(None, call("critic", call("synthesis", w)))
         return loss, Aux(memory={"w_mean": w_mean})
 
     def path(params, context):
-        call = Applied(nets, params, context)
+        call = Calls(nets, params, context)
         w = call("mapping", context.batch["z"])
         key = jax.random.fold_in(context.key, 100)
 
@@ -121,7 +120,7 @@ def build(settings, arrays, run):
         options={"truncation": None},
     )
     gan = Gan(
-        init_networks(nets, examples, {"w_mean": jnp.zeros(style), "path_mean": jnp.float32(0.0)}),
+        initializer(nets, examples, {"w_mean": jnp.zeros(style), "path_mean": jnp.float32(0.0)}),
         {
             "critic": optimizer(settings.optimizer, run),
             "generator": optimizer(settings.optimizer, run),
