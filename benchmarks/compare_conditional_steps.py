@@ -8,14 +8,9 @@ vector of the spectral normalization, running statistic and averaged weight. Wit
 digests of float64 PyTorch's steps, which the tests compare gan_jax with.
 """
 
-import argparse
-import dataclasses
 import importlib
 import itertools
-import json
-import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -23,14 +18,8 @@ from typing import Any
 import compare_steps
 import conditional_inputs
 import numpy as np
-import step_inputs
-from comparison_summary import write_json
+from compare_steps import Leaves
 from conditional_inputs import CLASSES, SMALL, SYSTEMS, Case
-from machine import conditions
-
-HERE = Path(__file__).resolve().parent
-Leaves = dict[str, np.ndarray]
-TOLERANCE = 1e-4
 
 
 def game(case: Case):
@@ -79,111 +68,52 @@ def leaves_of(state) -> Leaves:
 
 def jax_steps(case: Case) -> tuple[Leaves, Leaves]:
     """What is there before gan_jax's steps and after them, then with the losses."""
-    import jax
-
-    from gan_jax import core
-
     gan = game(case)
-    step, state = jax.jit(core.make_step(gan)), start_state(gan)
-    before, losses = compare_steps.leaves_of(state), []
-    for number in range(case.steps):
-        state, metrics = step(state, conditional_inputs.batch(case, number))
-        losses.append([float(metrics[player]["loss"]) for player in compare_steps.PLAYERS])
-    return before, {**leaves_of(state), "losses": np.array(losses)}
+    batches = (conditional_inputs.batch(case, number) for number in range(case.steps))
+    return compare_steps.do_steps(gan, start_state(gan), batches, leaves_of)
 
 
 def torch_steps(case: Case, dtype: str, before: Leaves, python: str) -> Leaves:
-    """Everything after PyTorch's steps.
+    """Everything after PyTorch's steps; as `compare_steps.torch_steps`."""
+    script = "torch_conditional_steps.py"
+    return compare_steps.run_torch(script, case.to_json(), dtype, before, python)
 
-    Args:
-      case: The case.
-      dtype: "float32" or "float64".
-      before: Parameters and statistics to begin with.
-      python: A python with torch.
 
-    Raises:
-      subprocess.CalledProcessError: They failed; what they said is on stderr.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        start, end = (str(Path(folder, name)) for name in ("start.npz", "end.npz"))
-        np.savez(start, **before)
-        script = str(HERE / "torch_conditional_steps.py")
-        subprocess.run([python, script, case.to_json(), dtype, start, end], check=True)
-        with np.load(end) as file:
-            return dict(file)
+def rests_on_rounding(path: str) -> bool:
+    """As `compare_steps.rests_on_rounding`, of averages too."""
+    return compare_steps.rests_on_rounding(path.removeprefix("ema/"))
 
 
 def compare(case: Case, python: str) -> dict[str, Any]:
     """Both sides' steps; returns the relative error of every leaf, and what is left out."""
     before, ours = jax_steps(case)
     theirs = torch_steps(case, "float32", before, python)
-    if set(ours) != set(theirs):
-        raise ValueError(f"on one side only: {sorted(set(ours) ^ set(theirs))}")
-    adam = case.optimizer == "adam"
-    left_out = [
-        path for path in ours if adam and compare_steps.rests_on_rounding(path.removeprefix("ema/"))
-    ]
-    errors = {
-        path: step_inputs.relative_error(ours[path], theirs[path])
-        for path in ours
-        if path not in left_out
-    }
-    return {
-        "case": dataclasses.asdict(case),
-        "largest_error": max(errors.values()),
-        "errors": errors,
-        "left_out": left_out,
-    }
+    return compare_steps.errors(case, ours, theirs, rests_on_rounding)
 
 
 def write_golden(path: Path, python: str) -> None:
-    """Writes the digests of float64 PyTorch's steps of `SMALL`, one leaf per line."""
+    """Writes the digests of float64 PyTorch's steps of `SMALL`."""
     before = compare_steps.leaves_of(start_state(game(SMALL)))
-    after = torch_steps(SMALL, "float64", before, python)
-    digests = {name: step_inputs.digest(name, leaf) for name, leaf in after.items()}
-    digests["losses"] = after["losses"].ravel()
-    lines = (
-        f"  {json.dumps(name)}: {json.dumps([float(f'{x:.9g}') for x in values])}"
-        for name, values in digests.items()
-    )
-    path.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+    compare_steps.write_digests(path, torch_steps(SMALL, "float64", before, python))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the comparison; returns 0 if every error is below the tolerance."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = compare_steps.make_parser(__doc__)
     add = parser.add_argument
-    add("--torch-python", default=sys.executable, help="python with torch; default: this one")
     add("--width", type=float, default=0.125, help="factor on the channels; 1 is full size")
     add("--image-size", type=int, default=32, help="16 takes much less compiling")
-    add("--steps", type=int, default=3)
-    add("--json", type=Path, help="where to write every error")
-    add("--golden", type=Path, help="where to write the tests' numbers; compares nothing")
     options = parser.parse_args(arguments)
     if options.golden:
         write_golden(options.golden, options.torch_python)
         return 0
-    report: dict[str, Any] = {**conditions(), "tolerance": TOLERANCE, "cases": []}
-    for optimizer, system in itertools.product(("adam", "sgd"), SYSTEMS):
-        case = Case(
-            system,
-            options.width,
-            options.image_size,
-            optimizer=optimizer,
-            steps=options.steps,
+    cases = {
+        f"{system}, {optimizer}": Case(
+            system, options.width, options.image_size, optimizer=optimizer, steps=options.steps
         )
-        result = compare(case, options.torch_python)
-        report["cases"].append(result)
-        worst = max(result["errors"], key=result["errors"].get)
-        print(
-            f"{system}, {optimizer}, {options.steps} steps: largest relative error "
-            f"{result['largest_error']:.1e} of {len(result['errors'])} leaves, in {worst}",
-            flush=True,
-        )
-        # After each, since compiling takes minutes.
-        if options.json:
-            write_json(options.json, report)
-    return int(any(case["largest_error"] > TOLERANCE for case in report["cases"]))
+        for optimizer, system in itertools.product(("adam", "sgd"), SYSTEMS)
+    }
+    return compare_steps.report_on(options, cases, compare)
 
 
 if __name__ == "__main__":

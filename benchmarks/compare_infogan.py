@@ -7,19 +7,13 @@ compares every parameter and running statistic. With --golden it writes digests 
 PyTorch's steps, which the tests compare gan_jax with.
 """
 
-import argparse
-import dataclasses
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import compare_steps
-import numpy as np
 import step_inputs
-from compare_steps import PLAYERS, TOLERANCE, Leaves
-from comparison_summary import write_json
-from machine import conditions
+from compare_steps import OPTIMIZERS, PLAYERS, Leaves
 from step_inputs import INFOGAN_SMALL, InfoGANCase
 
 
@@ -48,17 +42,9 @@ def inputs(case: InfoGANCase, step: int) -> Leaves:
 
 def jax_steps(case: InfoGANCase) -> tuple[Leaves, Leaves]:
     """Parameters and statistics before and after gan_jax's steps; after them the losses, too."""
-    import jax
-
-    from gan_jax import core
-
     gan = game(case)
-    step, state = jax.jit(core.make_step(gan)), compare_steps.start_state(gan)
-    before, losses = compare_steps.leaves_of(state), []
-    for number in range(case.steps):
-        state, metrics = step(state, inputs(case, number))
-        losses.append([float(metrics[player]["loss"]) for player in PLAYERS])
-    return before, {**compare_steps.leaves_of(state), "losses": np.array(losses)}
+    batches = (inputs(case, number) for number in range(case.steps))
+    return compare_steps.do_steps(gan, compare_steps.start_state(gan), batches)
 
 
 def torch_steps(case: InfoGANCase, dtype: str, before: Leaves, python: str) -> Leaves:
@@ -78,54 +64,25 @@ def compare(case: InfoGANCase, python: str) -> dict[str, Any]:
     """Both sides' steps; returns the relative error of every leaf, and what is left out."""
     before, ours = jax_steps(case)
     theirs = torch_steps(case, "float32", before, python)
-    left_out = [path for path in before if case.optimizer == "adam" and rests_on_rounding(path)]
-    errors = {
-        path: step_inputs.relative_error(ours[path], theirs[path])
-        for path in ours
-        if path not in left_out
-    }
-    return {
-        "case": dataclasses.asdict(case),
-        "largest_error": max(errors.values()),
-        "errors": errors,
-        "left_out": left_out,
-    }
+    return compare_steps.errors(case, ours, theirs, rests_on_rounding)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the comparison; returns 0 if every error is below the tolerance."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    add = parser.add_argument
-    add("--torch-python", default=sys.executable, help="python with torch; default: this one")
-    add("--width", type=float, default=1.0, help="factor on channels; 1 is full size")
-    add("--batch-size", type=int, default=16)
-    add("--steps", type=int, default=3)
-    add("--json", type=Path, help="where to write every error")
-    add("--golden", type=Path, help="where to write the tests' numbers; compares nothing")
+    parser = compare_steps.make_parser(__doc__)
+    parser.add_argument(
+        "--width", type=float, default=1.0, help="factor on channels; 1 is full size"
+    )
+    parser.add_argument("--batch-size", type=int, default=16)
     options = parser.parse_args(arguments)
     if options.golden:
         before = compare_steps.leaves_of(compare_steps.start_state(game(INFOGAN_SMALL)))
         after = torch_steps(INFOGAN_SMALL, "float64", before, options.torch_python)
-        compare_steps.write_digests(options.golden, before, after)
+        compare_steps.write_digests(options.golden, after)
         return 0
-    report: dict[str, Any] = {**conditions(), "tolerance": TOLERANCE, "cases": []}
-    for optimizer in ("sgd", "adam"):
-        case = InfoGANCase(
-            options.width,
-            batch_size=options.batch_size,
-            optimizer=optimizer,
-            steps=options.steps,
-        )
-        result = compare(case, options.torch_python)
-        report["cases"].append(result)
-        worst = max(result["errors"], key=result["errors"].get)
-        print(
-            f"{optimizer}, {options.steps} steps: largest relative error "
-            f"{result['largest_error']:.1e} of {len(result['errors'])} leaves, in {worst}"
-        )
-    if options.json:
-        write_json(options.json, report)
-    return int(any(case["largest_error"] > TOLERANCE for case in report["cases"]))
+    sizes = {"batch_size": options.batch_size, "steps": options.steps}
+    cases = {one: InfoGANCase(options.width, optimizer=one, **sizes) for one in OPTIMIZERS}
+    return compare_steps.report_on(options, cases, compare)
 
 
 if __name__ == "__main__":

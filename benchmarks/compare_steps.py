@@ -9,11 +9,10 @@ it writes digests of float64 PyTorch's steps, which the tests compare gan_jax wi
 
 import argparse
 import dataclasses
-import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ import numpy as np
 import step_inputs
 from comparison_summary import write_json
 from machine import conditions
-from step_inputs import SMALL, Case
+from step_inputs import SMALL, AnyCase, Case
 
 HERE = Path(__file__).resolve().parent
 # The configs belong to the checkout, not to the installed package.
@@ -29,6 +28,7 @@ sys.path.insert(0, str(HERE.parent))
 Leaves = dict[str, np.ndarray]
 TOLERANCE = 1e-4
 PLAYERS = ("discriminator", "generator")
+OPTIMIZERS = ("sgd", "adam")
 
 
 def game(case: Case):
@@ -101,17 +101,31 @@ def _join(path) -> str:
 
 def jax_steps(case: Case) -> tuple[Leaves, Leaves]:
     """Parameters and statistics before and after gan_jax's steps; after them the losses, too."""
+    gan = game(case)
+    return do_steps(gan, start_state(gan), (inputs(case, number) for number in range(case.steps)))
+
+
+def do_steps(
+    gan, state, batches: Iterable[Leaves], leaves_after: Callable[[Any], Leaves] | None = None
+) -> tuple[Leaves, Leaves]:
+    """What is there before gan_jax's steps and after them, then with the losses.
+
+    Args:
+      gan: The game.
+      state: Its state.
+      batches: The batch of each step.
+      leaves_after: The leaves of a state that are compared; `leaves_of` by default.
+    """
     import jax
 
     from gan_jax import core
 
-    gan = game(case)
-    step, state = jax.jit(core.make_step(gan)), start_state(gan)
+    step = jax.jit(core.make_step(gan))
     before, losses = leaves_of(state), []
-    for number in range(case.steps):
-        state, metrics = step(state, inputs(case, number))
+    for batch in batches:
+        state, metrics = step(state, batch)
         losses.append([float(metrics[player]["loss"]) for player in PLAYERS])
-    return before, {**leaves_of(state), "losses": np.array(losses)}
+    return before, {**(leaves_after or leaves_of)(state), "losses": np.array(losses)}
 
 
 def torch_steps(case: Case, dtype: str, before: Leaves, python: str) -> Leaves:
@@ -164,69 +178,104 @@ def rests_on_rounding(path: str) -> bool:
 def compare(case: Case, python: str) -> dict[str, Any]:
     """Both sides' steps; returns the relative error of every leaf, and what is left out."""
     before, ours = jax_steps(case)
-    theirs = torch_steps(case, "float32", before, python)
-    left_out = [path for path in before if case.optimizer == "adam" and rests_on_rounding(path)]
-    compared = [path for path in ours if path not in left_out]
-    errors = {path: step_inputs.relative_error(ours[path], theirs[path]) for path in compared}
+    return errors(case, ours, torch_steps(case, "float32", before, python), rests_on_rounding)
+
+
+def errors(
+    case: AnyCase, ours: Leaves, theirs: Leaves, is_rounding: Callable[[str], bool]
+) -> dict[str, Any]:
+    """The relative error of every leaf, and what is left out under Adam: the result of a case.
+
+    Raises:
+      ValueError: A leaf is there on one side only.
+    """
+    if set(ours) != set(theirs):
+        raise ValueError(f"on one side only: {sorted(set(ours) ^ set(theirs))}")
+    # The losses are no leaf of a network.
+    leaves = [path for path in ours if path != "losses"]
+    left_out = [path for path in leaves if case.optimizer == "adam" and is_rounding(path)]
+    found = {
+        path: step_inputs.relative_error(ours[path], theirs[path])
+        for path in ours
+        if path not in left_out
+    }
     return {
         "case": dataclasses.asdict(case),
-        "largest_error": max(errors.values()),
-        "errors": errors,
+        "largest_error": max(found.values()),
+        "errors": found,
         "left_out": left_out,
     }
 
 
 def write_golden(path: Path, python: str) -> None:
-    """Writes the digests of float64 PyTorch's steps of `SMALL`, one leaf per line."""
+    """Writes the digests of float64 PyTorch's steps of `SMALL`."""
     before = leaves_of(start_state(game(SMALL)))
-    after = torch_steps(SMALL, "float64", before, python)
-    write_digests(path, before, after)
+    write_digests(path, torch_steps(SMALL, "float64", before, python))
 
 
-def write_digests(path: Path, before: Leaves, after: Leaves) -> None:
-    """Writes the digests of the leaves that are in `before`, and the losses, one per line."""
-    lines = (
-        f"  {json.dumps(name)}: {json.dumps([float(f'{x:.9g}') for x in values])}"
-        for name, values in (
-            *((name, step_inputs.digest(name, after[name])) for name in before),
-            ("losses", after["losses"].ravel()),
-        )
-    )
-    path.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+def write_digests(path: Path, after: Leaves) -> None:
+    """Writes the digests of leaves, and the losses, one per line."""
+    leaves = {name: leaf for name, leaf in after.items() if name != "losses"}
+    digests = {name: step_inputs.digest(name, leaf) for name, leaf in leaves.items()}
+    path.write_text(step_inputs.golden_text({**digests, "losses": after["losses"].ravel()}))
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the comparison; returns 0 if every error is below the tolerance."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def make_parser(description: str) -> argparse.ArgumentParser:
+    """The options that every comparison of steps has."""
+    parser = argparse.ArgumentParser(description=description.splitlines()[0])
     add = parser.add_argument
     add("--torch-python", default=sys.executable, help="python with torch; default: this one")
-    add("--channels", type=int, default=32, help="of the generator; 256 is full size")
-    add("--batch-size", type=int, default=8)
     add("--steps", type=int, default=3)
     add("--json", type=Path, help="where to write every error")
     add("--golden", type=Path, help="where to write the tests' numbers; compares nothing")
-    options = parser.parse_args(arguments)
-    if options.golden:
-        write_golden(options.golden, options.torch_python)
-        return 0
+    return parser
+
+
+def report_on(
+    options: argparse.Namespace,
+    cases: Mapping[str, Any],
+    compare: Callable[[Any, str], dict[str, Any]],
+) -> int:
+    """Compares cases and prints a line for each; returns the exit status.
+
+    Args:
+      options: Of `make_parser`.
+      cases: `{title: case}`.
+      compare: Maps (case, python) to the case's result, as `errors` returns it.
+
+    Returns:
+      0 if every error is below the tolerance.
+    """
     report: dict[str, Any] = {**conditions(), "tolerance": TOLERANCE, "cases": []}
-    for optimizer in ("sgd", "adam"):
-        case = Case(
-            options.channels,
-            batch_size=options.batch_size,
-            optimizer=optimizer,
-            steps=options.steps,
-        )
+    for title, case in cases.items():
         result = compare(case, options.torch_python)
         report["cases"].append(result)
         worst = max(result["errors"], key=result["errors"].get)
         print(
-            f"{optimizer}, {options.steps} steps: largest relative error "
-            f"{result['largest_error']:.1e} of {len(result['errors'])} leaves, in {worst}"
+            f"{title}, {options.steps} steps: largest relative error "
+            f"{result['largest_error']:.1e} of {len(result['errors'])} leaves, in {worst}",
+            flush=True,
         )
-    if options.json:
-        write_json(options.json, report)
+        # After each, since compiling takes minutes.
+        if options.json:
+            write_json(options.json, report)
     return int(any(case["largest_error"] > TOLERANCE for case in report["cases"]))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the comparison; returns 0 if every error is below the tolerance."""
+    parser = make_parser(__doc__)
+    parser.add_argument(
+        "--channels", type=int, default=32, help="of the generator; 256 is full size"
+    )
+    parser.add_argument("--batch-size", type=int, default=8)
+    options = parser.parse_args(arguments)
+    if options.golden:
+        write_golden(options.golden, options.torch_python)
+        return 0
+    sizes = {"batch_size": options.batch_size, "steps": options.steps}
+    cases = {one: Case(options.channels, optimizer=one, **sizes) for one in OPTIMIZERS}
+    return report_on(options, cases, compare)
 
 
 if __name__ == "__main__":

@@ -1,17 +1,16 @@
 """Cases, images, labels and noise for steps of the class-conditional networks. NumPy only."""
 
 import dataclasses
-import json
-import zlib
 
 import numpy as np
+from step_inputs import AnyCase, random_of
 
 SYSTEMS = ("sngan_projection", "sagan", "biggan")
 CLASSES = 10
 
 
 @dataclasses.dataclass(frozen=True)
-class Case:
+class Case(AnyCase):
     """Some training steps of one of `SYSTEMS`.
 
     Attributes:
@@ -65,15 +64,6 @@ class Case:
         """Adam's decays."""
         return 0.0, 0.9 if self.system == "sngan_projection" else 0.999
 
-    def to_json(self) -> str:
-        """The case as one line of JSON."""
-        return json.dumps(dataclasses.asdict(self))
-
-    @classmethod
-    def from_json(cls, text: str) -> "Case":
-        """The case that `to_json` wrote."""
-        return cls(**json.loads(text))
-
 
 # Of the golden numbers in the tests.
 SMALL = Case("sagan", 1 / 64, 16, latent_dim=6, batch_size=4, optimizer="sgd", steps=2)
@@ -81,7 +71,7 @@ SMALL = Case("sagan", 1 / 64, 16, latent_dim=6, batch_size=4, optimizer="sgd", s
 
 def batch(case: Case, step: int) -> dict[str, np.ndarray]:
     """Images in [-1, 1], labels and noise of one step, as gan_jax takes them."""
-    random = np.random.RandomState(zlib.crc32(f"{case.system} step {step}".encode()))
+    random = random_of(f"{case.system} step {step}")
     lead = case.critic_steps, case.batch_size
     own = case.critic_steps, case.generator_batch
     size = (*lead, case.image_size, case.image_size, 3)

@@ -8,12 +8,28 @@ import dataclasses
 import itertools
 import json
 import zlib
+from collections.abc import Mapping, Sequence
+from typing import Self
 
 import numpy as np
 
 
 @dataclasses.dataclass(frozen=True)
-class Case:
+class AnyCase:
+    """Some training steps, which go to the other framework's process as JSON."""
+
+    def to_json(self) -> str:
+        """The case as one line of JSON."""
+        return json.dumps(dataclasses.asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """The case that `to_json` wrote."""
+        return cls(**json.loads(text))
+
+
+@dataclasses.dataclass(frozen=True)
+class Case(AnyCase):
     """Some training steps of SNGAN.
 
     Attributes:
@@ -40,22 +56,13 @@ class Case:
         """The first step's learning rate."""
         return 2e-4 if self.optimizer == "adam" else 0.002
 
-    def to_json(self) -> str:
-        """The case as one line of JSON."""
-        return json.dumps(dataclasses.asdict(self))
-
-    @classmethod
-    def from_json(cls, text: str) -> "Case":
-        """The case that `to_json` wrote."""
-        return cls(**json.loads(text))
-
 
 # Of the golden numbers in the tests.
 SMALL = Case(4, image_size=16, latent_dim=6, batch_size=4, critic_steps=2, optimizer="sgd", steps=2)
 
 
 @dataclasses.dataclass(frozen=True)
-class InfoGANCase:
+class InfoGANCase(AnyCase):
     """Some training steps of InfoGAN, with one category and two continuous codes.
 
     Attributes:
@@ -83,15 +90,6 @@ class InfoGANCase:
             return {"discriminator": 0.01, "generator": 0.01}
         return {"discriminator": 2e-4, "generator": 1e-3}
 
-    def to_json(self) -> str:
-        """The case as one line of JSON."""
-        return json.dumps(dataclasses.asdict(self))
-
-    @classmethod
-    def from_json(cls, text: str) -> "InfoGANCase":
-        """The case that `to_json` wrote."""
-        return cls(**json.loads(text))
-
 
 INFOGAN_SMALL = InfoGANCase(
     1 / 16, image_size=8, latent_dim=5, categories=3, batch_size=8, optimizer="sgd", steps=2
@@ -106,7 +104,7 @@ def infogan_batch(case: InfoGANCase, step: int) -> dict[str, np.ndarray]:
       int32 [B] of the discriminator's update; all but the images with "generator_" before their
       names of the generator's.
     """
-    random, size = _random(f"infogan step {step}"), case.batch_size
+    random, size = random_of(f"infogan step {step}"), case.batch_size
     image = random.uniform(-1, 1, (size, case.image_size, case.image_size, 1))
     batch = {"image": image.astype(np.float32)}
     for player in ("", "generator_"):
@@ -153,7 +151,7 @@ def acgan_batch(step: int) -> dict[str, np.ndarray]:
       "image" [B, S, S, 1], "latent" and "generator_latent" [B, latent_dim], float32, and "label",
       "fake_label" and "generator_label" int32 [B].
     """
-    random, size, count = _random(f"acgan step {step}"), ACGAN["size"], ACGAN["batch"]
+    random, size, count = random_of(f"acgan step {step}"), ACGAN["size"], ACGAN["batch"]
     batch = {"image": random.uniform(-1, 1, (count, size, size, 1)).astype(np.float32)}
     for name in ("latent", "generator_latent"):
         noise = random.standard_normal((count, ACGAN["latent_dim"]))
@@ -163,7 +161,8 @@ def acgan_batch(step: int) -> dict[str, np.ndarray]:
     return batch
 
 
-def _random(name: str) -> np.random.RandomState:
+def random_of(name: str) -> np.random.RandomState:
+    """Numbers that depend on a name alone."""
     return np.random.RandomState(zlib.crc32(name.encode()))
 
 
@@ -175,7 +174,7 @@ def start(path: str, shape: tuple[int, ...]) -> np.ndarray:
         gamma, or the embedding of a module, whose name may be scale or bias.
       shape: Its shape, a kernel's with the output last.
     """
-    leaf, noise = path.rpartition("/")[2], np.asarray(_random(path).standard_normal(shape))
+    leaf, noise = path.rpartition("/")[2], np.asarray(random_of(path).standard_normal(shape))
     if leaf == "embedding":
         leaf = path.split("/")[-2]
     if leaf == "mean":
@@ -201,7 +200,7 @@ def batch(case: Case, step: int) -> dict[str, np.ndarray]:
       "image" [critic_steps, B, S, S, 3], "latent" [critic_steps, B, latent_dim] of the
       discriminator's updates and "generator_latent" [B, latent_dim] of the generator's.
     """
-    random, lead = _random(f"step {step}"), (case.critic_steps, case.batch_size)
+    random, lead = random_of(f"step {step}"), (case.critic_steps, case.batch_size)
     size = (*lead, case.image_size, case.image_size, 3)
     return {
         "image": random.uniform(-1, 1, size).astype(np.float32),
@@ -213,8 +212,17 @@ def batch(case: Case, step: int) -> dict[str, np.ndarray]:
 def digest(path: str, leaf: np.ndarray) -> tuple[float, float]:
     """A sum that weighs every entry of a leaf differently, and the leaf's norm."""
     leaf = np.asarray(leaf, np.float64)
-    weights = _random(f"digest {path}").standard_normal(leaf.shape)
+    weights = random_of(f"digest {path}").standard_normal(leaf.shape)
     return float(np.sum(weights * leaf)), float(np.linalg.norm(leaf))
+
+
+def golden_text(values: Mapping[str, Sequence[float]]) -> str:
+    """What the tests' files of numbers hold: JSON with nine digits, a name per line."""
+    lines = (
+        f"  {json.dumps(name)}: {json.dumps([float(f'{x:.9g}') for x in of])}"
+        for name, of in values.items()
+    )
+    return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
 def relative_error(found: np.ndarray, expected: np.ndarray) -> float:

@@ -6,7 +6,6 @@ Weights, images, noise and labels depend on names alone. Nothing of gan_jax: den
 LeakyReLU 0.2, a label's embedding next to the latent, the non-saturating loss, plain descent.
 """
 
-import json
 import sys
 from pathlib import Path
 
@@ -85,11 +84,7 @@ def main(arguments: list[str]) -> int:
             optimizer.step()
             losses.append(float(value.detach()))
     found = {path: step_inputs.digest(path, leaf.detach().numpy()) for path, leaf in leaves.items()}
-    lines = (
-        f"  {json.dumps(name)}: {json.dumps([float(f'{x:.9g}') for x in values])}"
-        for name, values in {**found, "losses": losses}.items()
-    )
-    Path(arguments[0]).write_text("{\n" + ",\n".join(lines) + "\n}\n")
+    Path(arguments[0]).write_text(step_inputs.golden_text({**found, "losses": losses}))
     return 0
 
 

@@ -15,31 +15,9 @@ import torch_conditional
 from conditional_inputs import Case
 from torch import Tensor
 from torch_conditional import Network
+from torch_layout import from_torch, to_torch
 
 Leaves = dict[str, np.ndarray]
-
-
-def _to_torch(path: str, leaf: np.ndarray) -> np.ndarray:
-    if path.startswith("generator/params/Dense_0/"):
-        # Of [4, 4, C] here, of [C, 4, 4] in PyTorch.
-        leaf = np.moveaxis(leaf.reshape(*leaf.shape[:-1], 4, 4, -1), -1, -3)
-        leaf = leaf.reshape(*leaf.shape[:-3], -1)
-    if path == "generator/spectral/Dense_0/u":
-        leaf = np.moveaxis(leaf.reshape(4, 4, -1), -1, 0).ravel()
-    if path.endswith("kernel"):
-        leaf = leaf.transpose(3, 2, 0, 1) if leaf.ndim == 4 else leaf.T
-    return np.ascontiguousarray(leaf)
-
-
-def _from_torch(path: str, leaf: np.ndarray) -> np.ndarray:
-    if path.endswith("kernel"):
-        leaf = leaf.transpose(2, 3, 1, 0) if leaf.ndim == 4 else leaf.T
-    if path.startswith("generator/params/Dense_0/"):
-        leaf = np.moveaxis(leaf.reshape(*leaf.shape[:-1], -1, 4, 4), -3, -1)
-        leaf = leaf.reshape(*leaf.shape[:-3], -1)
-    if path == "generator/spectral/Dense_0/u":
-        leaf = np.moveaxis(leaf.reshape(-1, 4, 4), 0, -1).ravel()
-    return np.ascontiguousarray(leaf)
 
 
 class Trainer:
@@ -54,7 +32,7 @@ class Trainer:
         self.networks, self.optimizers = {}, {}
         for name in ("generator", "discriminator"):
             state = {
-                path.partition("/")[2]: torch.from_numpy(_to_torch(path, leaf)).to(dtype)
+                path.partition("/")[2]: torch.from_numpy(to_torch(path, leaf)).to(dtype)
                 for path, leaf in leaves.items()
                 if path.startswith(f"{name}/")
             }
@@ -138,9 +116,9 @@ class Trainer:
             for name, state in states.items()
             for path, leaf in state.items()
         }
-        result = {path: _from_torch(path, leaf) for path, leaf in found.items()}
+        result = {path: from_torch(path, leaf) for path, leaf in found.items()}
         for path, leaf in self.average.items():
-            result[f"ema/generator/{path}"] = _from_torch(f"generator/{path}", leaf.numpy())
+            result[f"ema/generator/{path}"] = from_torch(f"generator/{path}", leaf.numpy())
         return result
 
 

@@ -14,6 +14,7 @@ import torch
 import torch_sngan
 from step_inputs import Case
 from torch import Tensor, nn
+from torch_layout import from_torch, to_torch
 from torch_reference import Trainer
 from worker_protocol import Settings
 
@@ -114,7 +115,7 @@ def load(trainer: GivenTrainer, leaves: Leaves) -> None:
     for path, leaf in leaves.items():
         network, _, *modules, name = path.split("/")
         key = ".".join([*modules, NAMES[name]])
-        states[network][key] = torch.from_numpy(_to_torch(path, leaf)).to(trainer.dtype)
+        states[network][key] = torch.from_numpy(to_torch(path, leaf)).to(trainer.dtype)
     for network, state in states.items():
         module = getattr(trainer, network)
         expected = {key for key in module.state_dict() if not key.endswith("num_batches_tracked")}
@@ -134,31 +135,8 @@ def unload(trainer: GivenTrainer, paths: list[str], steps: int) -> Leaves:
             # PyTorch keeps the unbiased variance, from a start of 1.
             of_start, pixels = 0.9**steps, trainer.pixels[".".join(modules)]
             leaf = of_start + (leaf - of_start) * (pixels - 1) / pixels
-        leaves[path] = _from_torch(path, leaf)
+        leaves[path] = from_torch(path, leaf)
     return leaves
-
-
-def _is_projection(path: str) -> bool:
-    return path.startswith("generator/params/Dense_0/")
-
-
-def _to_torch(path: str, leaf: np.ndarray) -> np.ndarray:
-    if _is_projection(path):
-        # Of [4, 4, C] here, of [C, 4, 4] in PyTorch.
-        leaf = np.moveaxis(leaf.reshape(*leaf.shape[:-1], 4, 4, -1), -1, -3)
-        leaf = leaf.reshape(*leaf.shape[:-3], -1)
-    if path.endswith("kernel"):
-        leaf = leaf.transpose(3, 2, 0, 1) if leaf.ndim == 4 else leaf.T
-    return np.ascontiguousarray(leaf)
-
-
-def _from_torch(path: str, leaf: np.ndarray) -> np.ndarray:
-    if path.endswith("kernel"):
-        leaf = leaf.transpose(2, 3, 1, 0) if leaf.ndim == 4 else leaf.T
-    if _is_projection(path):
-        leaf = np.moveaxis(leaf.reshape(*leaf.shape[:-1], -1, 4, 4), -3, -1)
-        leaf = leaf.reshape(*leaf.shape[:-3], -1)
-    return np.ascontiguousarray(leaf)
 
 
 def main(arguments: list[str]) -> int:

@@ -19,6 +19,7 @@ from gan_jax import core
 from gan_jax.checkpoint import Checkpointer
 from gan_jax.runs.setup import experiment_of
 from tests.benchmarks.scripts import importable
+from tests.gans.digests import check_digests
 
 with importable():
     import compare_steps
@@ -60,14 +61,10 @@ def test_steps_are_those_of_pytorch_alike_on_one_device_and_on_four(steps, devic
     start = compare_steps.start_state(gan)
     leaves, metrics = run(chunk, start, inputs, devices)
     losses = np.stack([metrics[name]["loss"] for name in compare_steps.PLAYERS], axis=1)
-    assert {*leaves, "losses"} == set(GOLDEN)
+    check_digests(leaves, GOLDEN, tolerance=TOLERANCE)
     np.testing.assert_allclose(losses.ravel(), GOLDEN["losses"], rtol=1e-5)
     before = compare_steps.leaves_of(start)
     for path, leaf in leaves.items():
-        weighted, norm = GOLDEN[path]
-        found = step_inputs.digest(path, leaf)
-        assert abs(found[0] - weighted) < TOLERANCE * norm, path
-        assert abs(found[1] - norm) < TOLERANCE * norm, path
         if path.endswith(("u", "kernel")):
             assert np.abs(leaf - before[path]).max() > 0, path
 
