@@ -210,15 +210,10 @@ class DCGANDiscriminator(nn.Module):
             ValueError: An input's shape or dtype is wrong, or labels are missing or superfluous.
         """
         name = "DCGANDiscriminator"
-        inputs.check_images(name, images, self.image_size, self.channels)
-        inputs.check_labels(name, labels, self.num_classes, images.shape[0])
-        inputs.check_normalization(name, self.normalization)
-        inputs.check_conditioning(name, self.conditioning)
+        inputs.check_discriminator(self, images, labels)
         kernel_init = inputs.recipe_initializer(name, self.initializer) or layers.dcgan_init
         spectral_norm = inputs.spectral_norm(self.normalization, train=train)
-        x = images.astype(self.dtype)
-        if self.num_classes and self.conditioning == "concat":
-            x = inputs.with_label_plane(x, labels, self.num_classes)
+        x = inputs.with_label_plane(self, images.astype(self.dtype), labels)
         first = inputs.scale_width(self.features, self.width)
         for n in range(inputs.doublings(name, self.image_size, self.base_size)):
             normalized = self.normalization == "batch" and n > 0
@@ -236,11 +231,10 @@ class DCGANDiscriminator(nn.Module):
             x = nn.leaky_relu(x, self.negative_slope)
             x = layers.Dropout(self.dropout_rate, deterministic=not train)(x)
         return inputs.with_projection(
+            self,
             self._head(x, kernel_init, spectral_norm),
             x,
             labels,
-            num_classes=self.num_classes,
-            conditioning=self.conditioning,
             embedding_init=kernel_init,
             spectral_norm=spectral_norm,
         )

@@ -1,6 +1,7 @@
 """What every network checks of its inputs while it is traced, and the arithmetic of its widths."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -93,36 +94,65 @@ def check_attention(name: str, side: int, sides: Sequence[int]) -> None:
         raise ValueError(f"{name}: attention must be the side of a map, {known}, or 0, not {side}")
 
 
-def with_label_plane(images: jax.Array, labels: jax.Array, num_classes: int) -> jax.Array:
+def check_discriminator(
+    module: Any,
+    images: jax.Array,
+    labels: jax.Array | None,
+    normalizations: Sequence[str] = ("none", "batch", "spectral"),
+) -> None:
+    """Raises a ValueError unless a discriminator can take its settings, images and labels.
+
+    Args:
+        module: The network, with the fields image_size, channels, num_classes, normalization and
+            conditioning.
+        images: What it is given.
+        labels: What it is given.
+        normalizations: Those that it has.
+    """
+    name = type(module).__name__
+    check_images(name, images, module.image_size, module.channels)
+    check_labels(name, labels, module.num_classes, images.shape[0])
+    check_normalization(name, module.normalization, normalizations)
+    check_conditioning(name, module.conditioning)
+
+
+def takes_label_with_image(module: Any) -> bool:
+    """Whether a discriminator is given the label together with the image."""
+    return module.num_classes > 0 and module.conditioning == "concat"
+
+
+def with_label_plane(module: Any, images: jax.Array, labels: jax.Array | None) -> jax.Array:
     """Images [B, H, W, C] and the label's embedding as one more channel, [B, H, W, C + 1].
 
-    To be called from within a module's compact method, whose embedding it is.
+    The images alone where the discriminator does not take the label with them. To be called from
+    within the module's compact method, whose embedding it is.
     """
+    if not takes_label_with_image(module):
+        return images
     _, height, width, _ = images.shape
-    plane = layers.LabelEmbedding(num_classes, height * width, dtype=images.dtype)(labels)
+    plane = layers.LabelEmbedding(module.num_classes, height * width, dtype=images.dtype)(labels)
     return jnp.concatenate([images, plane.reshape(-1, height, width, 1)], axis=3)
 
 
 def with_projection(
+    module: Any,
     logits: jax.Array,
     features: jax.Array,
     labels: jax.Array | None,
     *,
-    num_classes: int,
-    conditioning: str,
     embedding_init: nn.initializers.Initializer,
     spectral_norm: layers.SpectralNorm | None,
 ) -> jax.Array:
     """Float32 logits [B], plus the projection where a discriminator is conditioned by it.
 
-    Features [B, ...] are flattened. To be called from within a module's compact method, whose
+    Features [B, ...] are flattened. To be called from within the module's compact method, whose
     embedding it is.
     """
     logits = logits.astype(jnp.float32)
-    if not num_classes or conditioning != "projection":
+    if not module.num_classes or module.conditioning != "projection":
         return logits
     projection = layers.Projection(
-        num_classes, embedding_init=embedding_init, spectral_norm=spectral_norm
+        module.num_classes, embedding_init=embedding_init, spectral_norm=spectral_norm
     )
     return logits + projection(features.reshape(len(features), -1), labels)
 

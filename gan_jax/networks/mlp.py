@@ -122,14 +122,10 @@ class MLPDiscriminator(nn.Module):
         Raises:
             ValueError: An input's shape or dtype is wrong, or labels are missing or superfluous.
         """
-        name = "MLPDiscriminator"
-        inputs.check_images(name, images, self.image_size, self.channels)
-        inputs.check_labels(name, labels, self.num_classes, images.shape[0])
-        inputs.check_normalization(name, self.normalization)
-        inputs.check_conditioning(name, self.conditioning)
+        inputs.check_discriminator(self, images, labels)
         spectral_norm = inputs.spectral_norm(self.normalization, train=train)
         x = images.astype(self.dtype).reshape(images.shape[0], -1)
-        if self.num_classes and self.conditioning == "concat":
+        if inputs.takes_label_with_image(self):
             embedding = layers.LabelEmbedding(
                 self.num_classes, self.embedding_size, dtype=self.dtype
             )
@@ -149,11 +145,10 @@ class MLPDiscriminator(nn.Module):
         self.sow("intermediates", "features", x.astype(jnp.float32))
         logits = layers.Dense(1, dtype=self.dtype, spectral_norm=spectral_norm)(x)
         return inputs.with_projection(
+            self,
             logits.reshape(-1),
             x,
             labels,
-            num_classes=self.num_classes,
-            conditioning=self.conditioning,
             embedding_init=layers.glorot_init(),
             spectral_norm=spectral_norm,
         )

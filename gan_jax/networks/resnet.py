@@ -183,10 +183,7 @@ class ResNetDiscriminator(nn.Module):
                 there is no map of the attention's size.
         """
         name = "ResNetDiscriminator"
-        inputs.check_images(name, images, self.image_size, self.channels)
-        inputs.check_labels(name, labels, self.num_classes, images.shape[0])
-        inputs.check_normalization(name, self.normalization, NORMALIZATIONS)
-        inputs.check_conditioning(name, self.conditioning)
+        inputs.check_discriminator(self, images, labels, NORMALIZATIONS)
         features = inputs.scale_width(self.features, self.width)
         halvings = inputs.doublings(name, self.image_size, self.base_size)
         inputs.check_attention(
@@ -202,9 +199,7 @@ class ResNetDiscriminator(nn.Module):
             "spectral_norm": spectral_norm,
         }
         outer = init or layers.glorot_init()
-        x = images.astype(self.dtype)
-        if self.num_classes and self.conditioning == "concat":
-            x = inputs.with_label_plane(x, labels, self.num_classes)
+        x = inputs.with_label_plane(self, images.astype(self.dtype), labels)
         for n in range(halvings + 2):
             x = layers.DownBlock(
                 features,
@@ -224,11 +219,10 @@ class ResNetDiscriminator(nn.Module):
             1, use_bias=self.head_bias, kernel_init=outer, spectral_norm=spectral_norm
         )
         return inputs.with_projection(
+            self,
             linear(pooled).reshape(-1),
             pooled,
             labels,
-            num_classes=self.num_classes,
-            conditioning=self.conditioning,
             embedding_init=outer,
             spectral_norm=spectral_norm,
         )

@@ -78,10 +78,7 @@ class SNDCGANDiscriminator(nn.Module):
             ValueError: An input's shape or dtype is wrong, or labels are missing or superfluous.
         """
         name = "SNDCGANDiscriminator"
-        inputs.check_images(name, images, self.image_size, self.channels)
-        inputs.check_labels(name, labels, self.num_classes, images.shape[0])
-        inputs.check_normalization(name, self.normalization, ("none", "spectral"))
-        inputs.check_conditioning(name, self.conditioning)
+        inputs.check_discriminator(self, images, labels, ("none", "spectral"))
         common = {
             "dtype": self.dtype,
             "kernel_init": inputs.recipe_initializer(name, self.initializer) or layers.dcgan_init,
@@ -92,9 +89,7 @@ class SNDCGANDiscriminator(nn.Module):
         shapes = [((3, 3), (1, 1), features)]
         for n in range(1, halvings + 1):
             shapes += [((4, 4), (2, 2), features * 2**n), ((3, 3), (1, 1), features * 2**n)]
-        x = images.astype(self.dtype)
-        if self.num_classes and self.conditioning == "concat":
-            x = inputs.with_label_plane(x, labels, self.num_classes)
+        x = inputs.with_label_plane(self, images.astype(self.dtype), labels)
         for size, strides, channels in shapes:
             conv = layers.Conv(
                 channels, size, strides, implementation=self.implementation, **common
@@ -105,11 +100,10 @@ class SNDCGANDiscriminator(nn.Module):
         self.sow("intermediates", "features", x.astype(jnp.float32))
         logits = layers.Dense(1, **common)(x.reshape(len(x), -1))
         return inputs.with_projection(
+            self,
             logits.reshape(-1),
             x,
             labels,
-            num_classes=self.num_classes,
-            conditioning=self.conditioning,
             embedding_init=common["kernel_init"],
             spectral_norm=common["spectral_norm"],
         )
