@@ -23,6 +23,7 @@ from gan_jax.core import (
     schedule,
 )
 from gan_jax.gans.augmentation import AugmentSettings, make_augmentation
+from gan_jax.gans.checks import check_joined, single_image
 from gan_jax.gans.optimizers import OptimizerSettings, optimizer
 from gan_jax.gans.pair import Pair
 from gan_jax.gans.pair_game import make_pair_game
@@ -30,7 +31,6 @@ from gan_jax.gans.pair_objectives import PENALTIES, Penalty
 from gan_jax.gans.pair_settings import DiscriminatorSettings, GeneratorSettings, make_pair
 from gan_jax.gans.regularization import RegularizationSettings, make_regularization, make_top_k
 from gan_jax.gans.settings import Run, setting
-from gan_jax.names import check_name
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,18 +134,14 @@ def build(settings: Settings, arrays: Mapping[str, ArraySpec], run: Run) -> Expe
 
 
 def _image(arrays: Mapping[str, ArraySpec]) -> ArraySpec:
-    if "image" not in arrays:
-        raise ValueError(
-            "family adversarial trains on single images (an array 'image'), and this data has "
-            f"{', '.join(arrays)}: take another family, or config.data.layout=image"
-        )
-    height, width = arrays["image"].shape[:2]
+    image = single_image(arrays, "adversarial")
+    height, width = image.shape[:2]
     if height != width:
         raise ValueError(
             f"the networks of family adversarial make square images, not {width}x{height}: set "
             f"config.data.image_size={min(height, width)}"
         )
-    return arrays["image"]
+    return image
 
 
 def _num_classes(arrays: Mapping[str, ArraySpec]) -> int:
@@ -201,10 +197,8 @@ def _smoothing(settings: Settings) -> dict[str, float]:
 
 def _penalties(settings: Settings, run: Run) -> tuple[Penalty, ...]:
     names = [name for name in settings.penalty.name.split("+") if name != "none"]
-    for name in names:
-        check_name("penalty of config.model.penalty.name", name, ("none", *PENALTIES))
-    if len(set(names)) < len(names):
-        raise ValueError(f"config.model.penalty.name={settings.penalty.name} names one twice")
+    joined = settings.penalty.name
+    check_joined("penalty", "config.model.penalty.name", joined, names, ("none", *PENALTIES))
     if not names:
         return ()
     _check_single_images(settings)

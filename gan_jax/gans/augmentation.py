@@ -10,6 +10,7 @@ import jax
 
 from gan_jax import augmentations
 from gan_jax.core import Number, Schedule, schedule
+from gan_jax.gans.checks import check_joined
 from gan_jax.gans.settings import Run, setting
 from gan_jax.names import check_name
 
@@ -181,10 +182,6 @@ def _strengths(name: str) -> Mapping[str, float]:
 
 def _policy(text: str) -> tuple[str, ...]:
     names = tuple(text.split(","))
-    for name in names:
-        check_name(
-            "augmentation of config.model.augment.policy", name, augmentations.DIFF_AUGMENTATIONS
-        )
-    if len(set(names)) < len(names):
-        raise ValueError(f"config.model.augment.policy={text} names one twice")
+    key, known = "config.model.augment.policy", augmentations.DIFF_AUGMENTATIONS
+    check_joined("augmentation", key, text, names, known)
     return names

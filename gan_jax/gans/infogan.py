@@ -17,7 +17,6 @@ import jax.numpy as jnp
 
 from gan_jax import losses, networks
 from gan_jax.core import (
-    PRECISIONS,
     ArraySpec,
     Aux,
     Category,
@@ -35,11 +34,11 @@ from gan_jax.core import (
     schedule,
 )
 from gan_jax.gans.calls import Calls, initializer
+from gan_jax.gans.checks import single_image
 from gan_jax.gans.network import Net
 from gan_jax.gans.optimizers import OptimizerSettings, optimizer
 from gan_jax.gans.pair_objectives import summaries
 from gan_jax.gans.settings import Run, setting
-from gan_jax.names import check_name
 from gan_jax.networks import inputs
 
 DISCRIMINATOR = ("trunk", "discriminator", "code_head")
@@ -218,12 +217,7 @@ def build(settings: Settings, arrays: Mapping[str, ArraySpec], run: Run) -> Expe
 
 
 def _image_shape(arrays: Mapping[str, ArraySpec]) -> tuple[int, ...]:
-    if "image" not in arrays:
-        raise ValueError(
-            "family infogan trains on single images (an array 'image'), and this data has "
-            f"{', '.join(arrays)}: take another family, or config.data.layout=image"
-        )
-    height, width, _ = shape = arrays["image"].shape
+    height, width, _ = shape = single_image(arrays, "infogan").shape
     if height != width or height % 4:
         raise ValueError(
             f"family infogan trains on square images of a multiple of 4 pixels, not {width}x"
@@ -241,8 +235,7 @@ def _game(
         raise ValueError(
             "family infogan needs a code: config.model.categories=(10,), or config.model.codes=1"
         )
-    check_name("config.precision", run.precision, PRECISIONS)
-    common: dict[str, Any] = {"dtype": PRECISIONS[run.precision].dtype}
+    common: dict[str, Any] = {"dtype": run.dtype}
     head = networks.InfoGANDiscriminatorHead(**common)
     common |= {"axis_name": run.axis_name, "width": width}
     size = {"image_size": shape[0], "channels": shape[2]}

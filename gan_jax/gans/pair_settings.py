@@ -9,11 +9,9 @@ from typing import Any
 import jax.numpy as jnp
 
 from gan_jax import networks
-from gan_jax.core import PRECISIONS
 from gan_jax.gans.network import Net
 from gan_jax.gans.pair import Pair
 from gan_jax.gans.settings import Run, setting
-from gan_jax.names import check_name
 
 _INITIALIZER = "recipe: the network's own; dcgan: N(0, 0.02); he: N(0, 2 / fan_in); orthogonal."
 _INITIALIZERS = ("recipe", *networks.INITIALIZERS)
@@ -88,7 +86,6 @@ def make_pair(settings: Any, shape: tuple[int, ...], num_classes: int, run: Run)
     Raises:
       ValueError: In one line, if a network has no such setting.
     """
-    check_name("config.precision", run.precision, PRECISIONS)
     common = {
         "image_size": shape[0],
         "channels": shape[2],
@@ -96,7 +93,6 @@ def make_pair(settings: Any, shape: tuple[int, ...], num_classes: int, run: Run)
         "num_classes": num_classes,
         "axis_name": run.axis_name,
     }
-    dtype = PRECISIONS[run.precision].dtype
     of_generator = _options(settings, "generator", networks.GENERATORS)
     of_discriminator = {
         "dropout_rate": settings.discriminator.dropout,
@@ -115,9 +111,9 @@ def make_pair(settings: Any, shape: tuple[int, ...], num_classes: int, run: Run)
 
     return Pair(
         generator=Net(
-            networks.make_generator(settings.network, dtype=dtype, **of_generator, **common)
+            networks.make_generator(settings.network, dtype=run.dtype, **of_generator, **common)
         ),
-        discriminator=Net(discriminator(dtype), discriminator(jnp.float32)),
+        discriminator=Net(discriminator(run.dtype), discriminator(jnp.float32)),
         image_shape=(shape[0], shape[1], shape[2]),
         latent_dim=settings.latent_dim,
         num_classes=num_classes,

@@ -12,8 +12,8 @@ import jax.numpy as jnp
 from gan_jax import images as image_arrays
 from gan_jax import losses
 from gan_jax.core import Number
+from gan_jax.gans.checks import check_joined
 from gan_jax.gans.settings import Run, setting
-from gan_jax.names import check_name
 
 REGULARIZERS = ("lecam", "cr", "bcr")
 # Its entry in the game's memory.
@@ -135,14 +135,11 @@ def make_regularization(settings: RegularizationSettings) -> Regularization:
       ValueError: In one line, if a name is unknown or named twice, or of cr and bcr both are named.
     """
     names = [name for name in settings.name.split("+") if name != "none"]
-    for name in names:
-        check_name("regularizer of config.model.regularization.name", name, REGULARIZERS)
-    if len(set(names)) < len(names):
-        raise ValueError(f"config.model.regularization.name={settings.name} names one twice")
+    key = "config.model.regularization.name"
+    check_joined("regularizer", key, settings.name, names, REGULARIZERS)
     if {"cr", "bcr"} <= set(names):
         raise ValueError(
-            f"config.model.regularization.name={settings.name}: bcr is cr, and the same of "
-            "generated images: leave cr out"
+            f"{key}={settings.name}: bcr is cr, and the same of generated images: leave cr out"
         )
     lecam, weight = None, 0.0
     if "lecam" in names:

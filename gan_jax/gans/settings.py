@@ -14,7 +14,7 @@ import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from gan_jax.core import Number, Schedule, resolve
+from gan_jax.core import PRECISIONS, Number, Schedule, resolve
 from gan_jax.names import check_name
 from gan_jax.ranges import ANY, Range
 
@@ -40,6 +40,16 @@ class Run:
     axis_name: str | None = None
     monitor_every: int = 1
     resolved: list[Schedule] = dataclasses.field(default_factory=list, compare=False)
+
+    @property
+    def dtype(self) -> Any:
+        """The dtype of the networks' arithmetic.
+
+        Raises:
+          ValueError: In one line, if there is no such precision.
+        """
+        check_name("config.precision", self.precision, PRECISIONS)
+        return PRECISIONS[self.precision].dtype
 
     def resolve(self, number: Number) -> Number:
         """A number whose schedule, if it has one, knows its last step.
