@@ -11,7 +11,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from gan_jax.layers import convolution, spectral
+from gan_jax.layers import convolution, geometry, spectral
 from gan_jax.layers.modules import Conv, glorot_init
 
 
@@ -44,8 +44,7 @@ class SelfAttention(nn.Module):
             ValueError: H or W is odd.
         """
         batch, height, width, channels = x.shape
-        if height % 2 or width % 2:
-            raise ValueError(f"SelfAttention: height and width must be even, not {height}x{width}")
+        geometry.check_even("SelfAttention", x.shape)
         narrow, values = max(1, channels // 8), max(1, channels // 2)
         query = self._project("query", narrow, x).reshape(batch, height * width, narrow)
         key = _pool(self._project("key", narrow, x))

@@ -8,6 +8,13 @@ Padding = Literal["SAME"] | int | Sequence[tuple[int, int]]
 Pairs = tuple[tuple[int, int], tuple[int, int]]
 
 
+def check_even(name: str, shape: Sequence[int]) -> None:
+    """Raises a ValueError unless images of a shape (B, H, W, C) are of even height and width."""
+    height, width = shape[1:3]
+    if height % 2 or width % 2:
+        raise ValueError(f"{name}: height and width must be even, not {height}x{width}")
+
+
 def conv_padding(
     size: tuple[int, int], window: tuple[int, int], strides: tuple[int, int], padding: Padding
 ) -> Pairs:

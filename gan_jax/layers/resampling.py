@@ -37,7 +37,7 @@ def average_pool(x: jax.Array) -> jax.Array:
         ValueError: H or W is odd, or x is no batch of images.
     """
     _check_rank("average_pool", x)
-    _check_even("average_pool", x)
+    geometry.check_even("average_pool", x.shape)
     batch, height, width, channels = x.shape
     return x.reshape(batch, height // 2, 2, width // 2, 2, channels).mean((2, 4))
 
@@ -47,12 +47,6 @@ def _check_rank(name: str, x: jax.Array, kernel: jax.Array | None = None) -> Non
         raise ValueError(f"{name}: images must be [B, H, W, C], not of shape {x.shape}")
     if kernel is not None and kernel.ndim != 4:
         raise ValueError(f"{name}: the kernel must be [KH, KW, I, O], not of shape {kernel.shape}")
-
-
-def _check_even(name: str, x: jax.Array) -> None:
-    height, width = x.shape[1:3]
-    if height % 2 or width % 2:
-        raise ValueError(f"{name}: height and width must be even, not {height}x{width}")
 
 
 def upsample_conv(
@@ -100,7 +94,7 @@ def conv_pool(
         ValueError: H or W is odd, or the shapes, dtypes and implementation do not fit.
     """
     _check_rank("conv_pool", x, kernel)
-    _check_even("conv_pool", x)
+    geometry.check_even("conv_pool", x.shape)
     if kernel.shape[:2] == (1, 1):
         return convolution.conv(average_pool(x), kernel, implementation=implementation)
     if not _is_odd(kernel):

@@ -47,13 +47,13 @@ class Grids:
             if (index, name) not in self._generates:
                 self._generates[index, name] = sampling.make_generate(sampler)
             generate = self._generates[index, name]
+            weights = core.sampling_weights(state, sampler)
             for sweep in (None, *sampler.codes()):
                 parts = [name] if number else []
                 parts += [f"sweep-{sweep}"] if sweep else []
                 label = "_".join(parts)
                 if (index, label) not in self._grids:
                     self._grids[index, label] = self._make(generate, sweep)
-                weights = core.sampling_weights(state, sampler)
                 grid = self._grids[index, label].save(weights, self._where.grid(step, label))
                 yield f"samples/{label}" if label else "samples", grid
 
